@@ -1,0 +1,111 @@
+"""A runner together with its arena: where requests are put, and where outputs are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.arena import Arena, Layout, Slot
+from workbench.child import ForkServer
+from workbench.targets import Arrays, Target, Workload
+
+# Room for this many requests a combo. One turn answers as many of them as make it long enough.
+MAX_BATCH = 8
+# A byte that makes NaN of floats and -1 of integers, so that an unwritten output cannot pass.
+POISON = 0xFF
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one combo lies in an arena: the same offsets for every variant."""
+
+    fixture: Mapping[str, Slot]
+    requests: Mapping[str, Slot]
+    outputs: Mapping[str, Slot]
+    scratch: Mapping[str, Slot]
+
+    def as_json(self) -> dict[str, dict[str, list[Any]]]:
+        """Slots as lists, for the runner."""
+        return {
+            part: {name: list(slot.values()) for name, slot in slots.items()}
+            for part, slots in asdict(self).items()
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The places of all combos, and where a kernel's state begins."""
+
+    places: tuple[Place, ...]
+    state_offset: int
+    workloads: Sequence[Workload] = field(repr=False)
+
+
+def plan(workloads: Sequence[Workload]) -> Plan:
+    """Lay out the arrays of all workloads, one after the other."""
+    layout = Layout()
+    places = []
+    for load in workloads:
+        sample = load.requests(np.random.default_rng(0), 1)  # its shapes only
+        places.append(
+            Place(
+                {k: layout.add(v.shape, v.dtype.str) for k, v in load.fixture.items()},
+                {k: layout.add((MAX_BATCH, *v.shape[1:]), v.dtype.str) for k, v in sample.items()},
+                {k: layout.add((MAX_BATCH, *s), d) for k, (s, d) in load.outputs.items()},
+                {k: layout.add(s, d) for k, (s, d) in load.scratch.items()},
+            )
+        )
+    return Plan(tuple(places), layout.end, workloads)
+
+
+class Lane:
+    """One variant in the race: a fresh runner and a fresh arena filled with the fixtures."""
+
+    def __init__(
+        self,
+        server: ForkServer,
+        target: Target,
+        kernels: Path,
+        layout: Plan,
+        cores: Sequence[int],
+        pad_bytes: int = 0,
+    ) -> None:
+        self.plan = layout
+        self.arena = Arena.create()
+        for place, load in zip(layout.places, layout.workloads, strict=True):
+            for name, view in self.arena.views(place.fixture).items():
+                view[...] = load.fixture[name]
+        self.requests = [self.arena.views(p.requests) for p in layout.places]
+        self.outputs = [self.arena.views(p.outputs) for p in layout.places]
+        job = {
+            "kernels": str(kernels),
+            "bench": str(target.folder / "bench.py"),
+            "cache_dir": str(kernels.parent / "numba"),
+            "surface": list(target.surface),
+            "combos": [place.as_json() for place in layout.places],
+            "state_offset": layout.state_offset,
+            "cores": list(cores),
+            "pad_bytes": pad_bytes,
+        }
+        self.runner = server.spawn(job, self.arena)
+
+    def offer(self, combo: int, requests: Arrays, poison: int = POISON) -> None:
+        """Put requests where the runner reads them and poison the outputs it must write."""
+        for name, values in requests.items():
+            self.requests[combo][name][: len(values)] = values
+        for view in self.outputs[combo].values():
+            view[: len(next(iter(requests.values())))].view(np.uint8).fill(poison)
+
+    def answers(self, combo: int, count: int) -> dict[str, NDArray[Any]]:
+        """The outputs of the first ``count`` requests; views, valid until the next offer."""
+        return {name: view[:count] for name, view in self.outputs[combo].items()}
+
+    def close(self) -> None:
+        """End the runner and free the arena."""
+        self.runner.close()
+        self.arena.close()

@@ -1,0 +1,248 @@
+"""From block times to one estimate: D, its interval, and one line a combo.
+
+The sample is the *process*: a pair of fresh processes gives one D. Samples inside a process are
+not independent trials, because memory layout and code placement repeat with it (an interval
+from one process's blocks kept identical kernels 25-42 % of the time). Figures and derivations
+are in docs/robustness.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Confidence sequence of STATISTICS: shift of the mixture, and the error rate of either side.
+PRIOR_N = 3
+ALPHA = 0.02
+MIN_PROCESSES, MAX_PROCESSES = 2, 6
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What identical kernels do on this machine.
+
+    Attributes
+    ----------
+    sigma : float
+        Twice the sd of D over pairs of processes with identical kernels (log ratio).
+    sigma_combo : float
+        The same for a single combo.
+    delta : float
+        Smallest change worth keeping (log ratio).
+    processes : int
+        How many pairs it was measured on; 0 means the default of an uncalibrated machine.
+    """
+
+    sigma: float = 0.0035
+    sigma_combo: float = 0.012
+    delta: float = 0.005
+    processes: int = 0
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Every block of one pair of processes.
+
+    Attributes
+    ----------
+    combo : ndarray of int, shape (blocks,)
+        Index of the combo.
+    candidate_ns, incumbent_ns : ndarray of float, shape (blocks, 4)
+        Time per request of each turn on the parent's clock, the cost of a null turn removed.
+    upstream_ns : ndarray of float, shape (blocks,)
+        Upstream's time per request on the request of one of the four pairs.
+    upstream_pair : ndarray of int, shape (blocks,)
+        Which of the four that was.
+    child_log_ratio : ndarray of float, shape (blocks,)
+        Median log ratio by the children's own clocks; an alarm, never a verdict.
+    """
+
+    combo: NDArray[np.int64]
+    candidate_ns: NDArray[np.float64]
+    incumbent_ns: NDArray[np.float64]
+    upstream_ns: NDArray[np.float64]
+    upstream_pair: NDArray[np.int64]
+    child_log_ratio: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Replica:
+    """One pair of processes, summed up: per combo, in log ratios and ns.
+
+    Attributes
+    ----------
+    by_median, by_min : ndarray of float, shape (combos,)
+        Median over blocks of the median, and of the minimum, form of the block's log ratio.
+    vs_upstream : ndarray of float, shape (combos,)
+        Median log ratio of the candidate to upstream.
+    candidate_ns, incumbent_ns, upstream_ns : ndarray of float, shape (combos,)
+        Median time per request.
+    clock_gap : float
+        D by the children's clocks minus D by the parent's.
+    """
+
+    by_median: NDArray[np.float64]
+    by_min: NDArray[np.float64]
+    vs_upstream: NDArray[np.float64]
+    candidate_ns: NDArray[np.float64]
+    incumbent_ns: NDArray[np.float64]
+    upstream_ns: NDArray[np.float64]
+    clock_gap: float
+
+    @property
+    def d(self) -> tuple[float, float]:
+        """D in both forms: the equal-weight mean over combos."""
+        return float(self.by_median.mean()), float(self.by_min.mean())
+
+
+def summarise(blocks: Blocks, n_combos: int) -> Replica:
+    """Reduce the blocks of one pair of processes.
+
+    The median form stops kernels that are fast only part of the time (the minimum form alone
+    kept a kernel slow in 3 calls of 4); the minimum form stops neutral drift.
+    """
+    candidate, incumbent = blocks.candidate_ns, blocks.incumbent_ns
+    d_median = np.median(np.log(candidate / incumbent), axis=1)
+    d_min = np.log(candidate.min(axis=1) / incumbent.min(axis=1))
+    same_request = candidate[np.arange(len(candidate)), blocks.upstream_pair]
+    d_upstream = np.log(same_request / blocks.upstream_ns)
+
+    def per_combo(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.array([np.median(values[blocks.combo == c]) for c in range(n_combos)])
+
+    by_median = per_combo(d_median)
+    return Replica(
+        by_median=by_median,
+        by_min=per_combo(d_min),
+        vs_upstream=per_combo(d_upstream),
+        candidate_ns=per_combo(np.median(candidate, axis=1)),
+        incumbent_ns=per_combo(np.median(incumbent, axis=1)),
+        upstream_ns=per_combo(blocks.upstream_ns),
+        clock_gap=float(per_combo(blocks.child_log_ratio).mean() - by_median.mean()),
+    )
+
+
+@dataclass(frozen=True)
+class ComboEstimate:
+    """One combo over all pairs of processes; ratios below 1 are faster."""
+
+    shape: str
+    distribution: str
+    ratio: float
+    ci_low: float
+    ci_high: float
+    candidate_ns: float
+    incumbent_ns: float
+    upstream_ns: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The whole comparison.
+
+    Attributes
+    ----------
+    ratio, ci_low, ci_high : float
+        exp of D's median form, and of the confidence sequence around it.
+    ratio_min_form, ci_low_min_form, ci_high_min_form : float
+        The same for D's minimum form.
+    ratio_vs_upstream, ci_low_vs_upstream, ci_high_vs_upstream : float
+        Candidate to upstream, measured in the same blocks.
+    geomean_ns : float
+        Geometric mean over combos of the candidate's time per request.
+    processes : int
+        Pairs of fresh processes: the sample size of every interval here.
+    d_median, d_min : tuple of float
+        Each pair's D, in load order.
+    clock_gap : float
+        Median over pairs of D by the children's clocks minus D by the parent's.
+    combos : tuple of ComboEstimate
+        One a combo.
+    """
+
+    ratio: float
+    ci_low: float
+    ci_high: float
+    ratio_min_form: float
+    ci_low_min_form: float
+    ci_high_min_form: float
+    ratio_vs_upstream: float
+    ci_low_vs_upstream: float
+    ci_high_vs_upstream: float
+    geomean_ns: float
+    processes: int
+    d_median: tuple[float, ...]
+    d_min: tuple[float, ...]
+    clock_gap: float
+    combos: tuple[ComboEstimate, ...]
+
+    @property
+    def worst(self) -> ComboEstimate:
+        """The combo with the highest ratio; NaN is worst of all."""
+        return max(self.combos, key=lambda c: math.inf if math.isnan(c.ratio) else c.ratio)
+
+
+def half_width(values: Sequence[float] | NDArray[np.float64], sigma: float) -> float:
+    """Half width of the confidence sequence around the mean of ``values``.
+
+    ``s * sqrt((n + 3) * ln(((n + 3) / 3) / 0.02**2)) / n`` with s the larger of the calibrated
+    sigma and the sample's own sd. It holds at every n at once, so looking early costs nothing.
+    """
+    n = len(values)
+    spread = max(sigma, float(np.std(values, ddof=1))) if n > 1 else math.inf
+    shifted = n + PRIOR_N
+    return spread * math.sqrt(shifted * math.log(shifted / PRIOR_N / ALPHA**2)) / n
+
+
+def estimate(
+    replicas: Sequence[Replica], names: Sequence[tuple[str, str]], calibration: Calibration
+) -> Estimate:
+    """Combine pairs of processes; ``names`` are (shape, distribution) a combo."""
+
+    def interval(values: NDArray[np.float64], sigma: float) -> tuple[float, float, float]:
+        middle, width = float(values.mean()), half_width(values, sigma)
+        return math.exp(middle), math.exp(middle - width), math.exp(min(middle + width, 700.0))
+
+    by_median = np.array([r.by_median for r in replicas])
+    by_min = np.array([r.by_min for r in replicas])
+    vs_upstream = np.array([r.vs_upstream for r in replicas])
+    times = {
+        part: np.median([getattr(r, part) for r in replicas], axis=0)
+        for part in ("candidate_ns", "incumbent_ns", "upstream_ns")
+    }
+    combos = tuple(
+        ComboEstimate(
+            shape,
+            distribution,
+            # The middle process, not the mean: the guard on the worst combo asks for a median.
+            math.exp(float(np.median(by_median[:, i]))),
+            *interval(by_median[:, i], calibration.sigma_combo)[1:],
+            **{part: float(values[i]) for part, values in times.items()},
+        )
+        for i, (shape, distribution) in enumerate(names)
+    )
+    return Estimate(
+        *interval(by_median.mean(axis=1), calibration.sigma),
+        *interval(by_min.mean(axis=1), calibration.sigma),
+        *interval(vs_upstream.mean(axis=1), calibration.sigma),
+        geomean_ns=float(np.exp(np.log(times["candidate_ns"]).mean())),
+        processes=len(replicas),
+        d_median=tuple(float(d) for d in by_median.mean(axis=1)),
+        d_min=tuple(float(d) for d in by_min.mean(axis=1)),
+        clock_gap=float(np.median([r.clock_gap for r in replicas])),
+        combos=combos,
+    )
+
+
+def calibrate(replicas: Sequence[Replica]) -> Calibration:
+    """Calibration from pairs of processes that held identical kernels."""
+    forms = [np.array([r.d for r in replicas])[:, i] for i in range(2)]
+    sigma = max(2 * max(float(np.std(f, ddof=1)) for f in forms), 5e-4)
+    per_combo = np.array([r.by_median for r in replicas])
+    sigma_combo = max(2 * float(np.sqrt(np.var(per_combo, axis=0, ddof=1).mean())), sigma)
+    # At least 0.3 %: below it lies what identical and neutrally edited kernels were seen to do.
+    return Calibration(sigma, sigma_combo, max(0.003, 1.5 * sigma), len(replicas))
