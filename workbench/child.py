@@ -123,9 +123,13 @@ class Runner:
         self._expired: float | None = None
         self._alive = True
 
+    def start_bind(self, combo: int) -> None:
+        """Have the kernel's setup run on a combo's fixture; `receive` says when it is done."""
+        self._send(runner.BIND, combo)
+
     def bind(self, combo: int) -> None:
         """Run the kernel's setup on a combo's fixture."""
-        self._send(runner.BIND, combo)
+        self.start_bind(combo)
         self.receive()
 
     def prepare(self, combo: int, count: int) -> None:

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 PERF_EVENT_OPEN = {"x86_64": 298, "aarch64": 241}
 # struct perf_event_attr (linux/perf_event.h): type, size, config, then flags at byte 40.
@@ -23,11 +24,12 @@ def allocations(call: Callable[[], object]) -> int:
     Needs ``NUMBA_NRT_STATS=1`` from the start of the process. Counts numba's own allocations;
     memory a libc function takes for itself stays invisible.
     """
-    from numba.core.runtime import rtsys
+    from numba.core.runtime import nrt
 
-    before = rtsys.get_allocation_stats().alloc
+    runtime: Any = nrt.rtsys
+    before = runtime.get_allocation_stats().alloc
     call()
-    return int(rtsys.get_allocation_stats().alloc - before)
+    return int(runtime.get_allocation_stats().alloc - before)
 
 
 def peak_rss_mb(pid: int) -> float:

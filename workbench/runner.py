@@ -176,7 +176,9 @@ class Runner:
         few, many = allocations(one), allocations(three)
         with HardwareCounters() as hardware:
             low, high = hardware.count(one), hardware.count(three)
-        per_request = [None if a is None or b is None else (b - a) / 2 for a, b in zip(low, high)]
+        per_request = [
+            None if a is None or b is None else (b - a) / 2 for a, b in zip(low, high, strict=True)
+        ]
         return {
             "allocations": (many - few) / 2,
             "cycles": per_request[0],
@@ -195,13 +197,13 @@ def slots(fields: dict[str, list[Any]]) -> dict[str, Any]:
 def load_variant(job: dict[str, Any]) -> tuple[types.ModuleType, types.ModuleType]:
     """Load a kernels.py and its bench.py with numba's cache in the variant's own folder."""
     import numba
-    from workbench.targets import load_file
 
-    os.environ["NUMBA_CACHE_DIR"] = numba.config.CACHE_DIR = job["cache_dir"]
+    from workbench.targets import cache_compiled, load_file
+
+    os.environ["NUMBA_CACHE_DIR"] = job["cache_dir"]
+    vars(numba.config)["CACHE_DIR"] = job["cache_dir"]
     module = load_file(Path(job["kernels"]), "kernels")
-    for value in vars(module).values():
-        if hasattr(value, "py_func"):
-            value.enable_caching()
+    cache_compiled(module)
     return module, load_file(Path(job["bench"]), "bench")
 
 

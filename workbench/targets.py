@@ -114,8 +114,10 @@ class Target:
 
     @cached_property
     def reference(self) -> types.ModuleType:
-        """The truth in the plainest code."""
-        return self.load_module("reference.py")
+        """The truth in the plainest code; compiled once, then cached beside the file."""
+        module = self.load_module("reference.py")
+        cache_compiled(module)
+        return module
 
     @cached_property
     def upstream(self) -> types.ModuleType:
@@ -152,6 +154,13 @@ def load_file(path: Path, name: str) -> types.ModuleType:
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def cache_compiled(module: types.ModuleType) -> None:
+    """Have numba keep what it compiles of a module's functions on disk."""
+    for value in vars(module).values():
+        if hasattr(value, "py_func"):
+            value.enable_caching()
 
 
 def find_root(start: Path | None = None) -> Path:

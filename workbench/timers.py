@@ -26,7 +26,7 @@ class Turn:
     orders : tuple of (int, int)
         For each of the four pairs, 0 and 1 in the order they run.
     upstream_pair : int
-        The pair whose request upstream answers too.
+        The pair whose request upstream answers too; it answers the pair before untimed.
     upstream_first : bool
         Whether upstream answers before or after that pair.
     """
@@ -42,7 +42,7 @@ def schedule(rng: np.random.Generator, n_combos: int) -> Iterator[Turn]:
     for combo in rng.permutation(n_combos):
         flip = bool(rng.integers(2))
         orders = tuple((b, a) if flip else (a, b) for a, b in PATTERN)
-        yield Turn(int(combo), orders, int(rng.integers(PAIRS)), bool(rng.integers(2)))
+        yield Turn(int(combo), orders, int(rng.integers(1, PAIRS)), bool(rng.integers(2)))
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,7 @@ class Race:
         return found
 
 
-def race(
-    *contestants: Callable[[], object], seconds: float = 1.0, seed: int | None = None
-) -> Race:
+def race(*contestants: Callable[[], object], seconds: float = 1.0, seed: int | None = None) -> Race:
     """Time callables in lock step: each round runs all of them once, in random order.
 
     Parameters

@@ -1,0 +1,59 @@
+"""A project of its own for every test that runs trials: a committed copy of the checkout's."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+COPIED = ("targets", "notebooks", "snapshots", "pyproject.toml", ".gitignore")
+# What a checkout has after use, and git ignores.
+LEFT_BEHIND = shutil.ignore_patterns(
+    "results*.tsv*", "lessons.md", "calibration.json", "__pycache__", ".ipynb_checkpoints"
+)
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory):
+    """The committed project that `project` copies."""
+    root = tmp_path_factory.mktemp("template")
+    for name in COPIED:
+        source = CHECKOUT / name
+        if source.is_dir():
+            shutil.copytree(source, root / name, ignore=LEFT_BEHIND)
+        else:
+            shutil.copy2(source, root / name)
+    (root / "reports" / "trials").mkdir(parents=True)
+    (root / "reports" / "trials" / ".gitkeep").touch()
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    who = ("-c", "user.name=tests", "-c", "user.email=tests@localhost")
+    for command in (
+        ("init", "--quiet", "--initial-branch=main"),
+        ("add", "--all"),
+        (*who, "commit", "--quiet", "--no-gpg-sign", "--message=The checkout as it is"),
+    ):
+        subprocess.run(["git", *command], cwd=root, check=True, env=clean)
+    return root
+
+
+@pytest.fixture
+def project(template, tmp_path_factory, monkeypatch) -> Path:
+    """A fresh project whose root is also ``$WORKBENCH_ROOT``; the package stays the installed one.
+
+    It has the same path in every test and keeps its compiled kernels, because numba's cache
+    goes by path: an unedited kernel is compiled once a session.
+    """
+    root = tmp_path_factory.getbasetemp() / "project"
+    compiled = tmp_path_factory.getbasetemp() / "compiled"
+    if (root / ".workbench").is_dir():
+        shutil.rmtree(compiled, ignore_errors=True)
+        (root / ".workbench").rename(compiled)
+    if root.exists():
+        shutil.rmtree(root)
+    shutil.copytree(template, root)
+    if compiled.is_dir():
+        compiled.rename(root / ".workbench")
+    monkeypatch.setenv("WORKBENCH_ROOT", str(root))
+    return root

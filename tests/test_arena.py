@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from workbench.arena import ARENA_BYTES, Arena, Layout
+
+
+@pytest.fixture
+def arena():
+    made = Arena.create()
+    yield made
+    made.close()
+
+
+def test_slots_are_cache_line_aligned_and_do_not_overlap():
+    layout = Layout()
+    slots = [layout.add((n, 3), "<f4") for n in (1, 0, 7, 100)]
+    assert all(s.offset % 64 == 0 for s in slots)
+    ends = [s.offset + max(1, s.shape[0] * 12) for s in slots]
+    assert all(end <= after.offset for end, after in zip(ends, slots[1:], strict=False))
+
+
+def test_two_mappings_of_one_arena_see_the_same_bytes(arena):
+    slot = Layout().add((5,), "<f4")
+    arena.view(slot)[:] = np.arange(5)
+    assert Arena(arena.fd).view(slot).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_place_copies_arrays_and_leaves_the_rest(arena):
+    state = (np.arange(3), (7, np.ones((2, 2), "<f4")), "name")
+    layout = Layout()
+    placed = arena.place(state, layout)
+    assert placed[1][0] == 7
+    assert placed[2] == "name"
+    np.testing.assert_array_equal(placed[1][1], state[1][1])
+    assert not np.shares_memory(placed[0], state[0])
+    assert layout.end == 128
+
+
+def test_a_state_that_does_not_fit_is_a_memory_error(arena):
+    layout = Layout()
+    layout.end = ARENA_BYTES - 8
+    with pytest.raises(MemoryError, match="1024 MB"):
+        arena.place((np.zeros(100),), layout)

@@ -1,0 +1,90 @@
+import dataclasses
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workbench import gate
+from workbench.gate import Footprint, Guardrails
+from workbench.oracles import Agreement
+from workbench.stats import Calibration, ComboEstimate, Estimate
+
+CALIBRATION = Calibration(sigma=0.001, sigma_combo=0.004, delta=0.003, processes=18)
+RAILS = Guardrails(max_allocations=0, max_peak_rss_mb=1024, worst_ratio=1.05, budget_seconds=60)
+LIGHT = Footprint(peak_rss_mb=120, allocations=0, cycles=None, instructions=None)
+RIGHT = Agreement(0.0, True)
+
+
+def estimate(ratio, width=0.002, combos=None, processes=3, minimum=None):
+    minimum = ratio if minimum is None else minimum
+    combos = combos or [ratio] * 9
+    return Estimate(
+        *(ratio, ratio * math.exp(-width), ratio * math.exp(width)),
+        *(minimum, minimum * math.exp(-width), minimum * math.exp(width)),
+        *(0.5, 0.49, 0.51),
+        geomean_ns=1e5,
+        processes=processes,
+        d_median=(0.0,) * processes,
+        d_min=(0.0,) * processes,
+        clock_gap=0.0,
+        combos=tuple(
+            ComboEstimate("s", str(i), r, r * 0.99, r * 1.01, 1e5 * r, 1e5, 2e5)
+            for i, r in enumerate(combos)
+        ),
+    )
+
+
+def decide(found, footprint=LIGHT, sizes=(100, 100)):
+    return gate.decide(RIGHT, found, footprint, RAILS, CALIBRATION, sizes)
+
+
+@pytest.mark.parametrize(
+    ("found", "sizes", "status", "reason"),
+    [
+        (estimate(0.98), (100, 100), "keep", "faster"),
+        (estimate(1.0), (100, 100), "discard", "inconclusive"),
+        (estimate(0.99, width=0.05), (100, 100), "discard", "inconclusive"),
+        (estimate(1.02), (100, 100), "discard", "slower"),
+        (estimate(1.0), (90, 100), "keep", "simpler"),
+        (estimate(0.995, width=0.05), (90, 100), "discard", "inconclusive"),
+        (estimate(0.8, combos=[0.7] * 8 + [1.06]), (100, 100), "discard", "worst-combo"),
+        (estimate(0.96, combos=[0.95] * 5 + [1.04] * 4), (100, 100), "discard", "trade-off"),
+        (estimate(0.9, minimum=1.0), (100, 100), "discard", "inconclusive"),
+        (estimate(1.0, minimum=0.9), (100, 100), "discard", "inconclusive"),
+    ],
+)
+def test_verdicts(found, sizes, status, reason):
+    verdict = decide(found, sizes=sizes)
+    assert (verdict.status, verdict.reason) == (status, reason)
+    assert verdict.exit_code == (0 if status == "keep" else 1)
+
+
+def test_speed_buys_off_no_guardrail():
+    fast = estimate(0.5)
+    greedy = dataclasses.replace(LIGHT, allocations=1)
+    assert decide(fast, greedy).reason == "allocates"
+    assert decide(fast, dataclasses.replace(LIGHT, peak_rss_mb=2000)).reason == "over-memory"
+
+
+def test_nan_never_wins():
+    for found in (estimate(math.nan), estimate(0.5, combos=[0.5] * 8 + [math.nan])):
+        assert decide(found).status != "keep"
+
+
+def test_a_worst_combo_of_exactly_the_limit_is_allowed():
+    assert decide(estimate(0.8, combos=[0.5] * 8 + [1.05])).status == "keep"
+
+
+@given(st.floats(-0.0029, 1.0), st.floats(0.0, 0.5))
+def test_nothing_within_delta_is_ever_kept_as_faster(d, width):
+    assert decide(estimate(math.exp(d), width)).reason != "faster"
+
+
+@given(st.floats(-0.05, 0.05), st.floats(0.0001, 0.05), st.integers(1, 6))
+def test_settled_means_more_processes_are_not_needed(d, width, processes):
+    found = estimate(math.exp(d), width, processes=processes)
+    if processes < 2:
+        assert not gate.settled(found, CALIBRATION)
+    elif processes == 6 or d + width < min(0, -CALIBRATION.delta):
+        assert gate.settled(found, CALIBRATION)

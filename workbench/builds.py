@@ -1,0 +1,32 @@
+"""Where a kernel's compiled form is cached."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from workbench import runner
+
+KEPT_BUILDS = 64
+
+
+def stage(root: Path, host_class: str, source: str) -> Path:
+    """Put a kernel into a folder of its own, keyed by all that can change its compiled form.
+
+    numba's own cache key knows neither the judge nor the LLVM options. The oldest builds beyond
+    `KEPT_BUILDS` go.
+    """
+    parts = (source, host_class, runner.ALIGNMENT_OPTION)
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+    builds = root / ".workbench" / "builds"
+    path = builds / key / "kernels.py"
+    if not path.is_file() or path.read_text() != source:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".partial")
+        draft.write_text(source)
+        draft.rename(path)
+        old = sorted(builds.iterdir(), key=lambda p: p.stat().st_mtime)[:-KEPT_BUILDS]
+        for folder in old:
+            shutil.rmtree(folder, ignore_errors=True)
+    return path

@@ -1,0 +1,75 @@
+"""The ``workbench`` command: parses, calls one function, and ends with a documented exit code.
+
+Imports are lazy, file by file: ``workbench --help`` loads typer and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+
+from workbench.cli import doctor, scaffold, snapshots, trials
+from workbench.errors import Infrastructure, Usage, WorkbenchError
+
+EXIT_CODES = """
+Exit codes: 0 kept or done; 1 discarded; 2 incorrect, or the candidate crashed; 3 over budget;
+4 refused (policy, a changed judge, an unanswered candidate target); 5 nothing was measured;
+64 wrong usage; 130 interrupted.
+"""
+
+app = typer.Typer(
+    name="workbench",
+    no_args_is_help=True,
+    help="Edit one kernel; a fixed judge says whether it is correct and really faster.",
+    epilog=EXIT_CODES,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+for part in (trials, scaffold, snapshots, doctor):
+    app.add_typer(part.app)
+
+# typer keeps the base of its usage errors private.
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point: turns every failure into one line on stderr and an exit code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code."""
+    try:
+        code = typer.main.get_command(app).main(
+            list(arguments) if arguments is not None else None,
+            prog_name="workbench",
+            standalone_mode=False,
+        )
+    except WorkbenchError as error:
+        return fail(str(error), error.exit_code)
+    except UsageError as error:
+        message = error.format_message() if hasattr(error, "format_message") else str(error)
+        return fail(f"{message} (see workbench --help)", Usage.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        return fail("interrupted: nothing was recorded, and no process is left", INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader of our output has gone
+        return 0
+    except Exception as error:
+        if "WORKBENCH_DEBUG" in os.environ:
+            traceback.print_exc()
+        kind = type(error).__name__
+        advice = "WORKBENCH_DEBUG=1 shows where; please report it"
+        return fail(f"internal error: {kind}: {error} ({advice})", Infrastructure.exit_code)
+    return code if isinstance(code, int) else 0
+
+
+def fail(message: str, code: int) -> int:
+    """Say one line on stderr."""
+    typer.echo(f"workbench: {' '.join(message.split())}", err=True)
+    return code

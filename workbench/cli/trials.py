@@ -1,0 +1,180 @@
+"""``workbench targets | init | trial | best | history | lesson``."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from workbench.record import TrialRecord
+
+app = typer.Typer()
+
+
+def complete_target(prefix: str) -> list[str]:
+    """Names for the shell's tab key."""
+    from workbench import targets
+
+    return [name for name in targets.names() if name.startswith(prefix)]
+
+
+TargetName = Annotated[
+    str, typer.Argument(help="A folder under targets/.", autocompletion=complete_target)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Focus = Annotated[str, typer.Option(help="Which ledger.")]
+
+
+@app.command("targets", epilog="Example: workbench targets --json")
+def list_targets(as_json: Json = False) -> None:
+    """List the targets, their status and the best kept ratio to upstream on this host class."""
+    from workbench import overview
+
+    rows = overview.targets()
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("target", "status", "ratio to upstream", "trials", "what it is")
+    for row in rows:
+        ratio = "not measured here" if row["ratio"] is None else f"{row['ratio']:.4f}"
+        table.add_row(row["target"], row["status"], ratio, str(row["trials"]), row["title"])
+    Console().print(table)
+
+
+@app.command(epilog="Example: workbench init pq_l2")
+def init(target: TargetName, as_json: Json = False) -> None:
+    """Start a ledger on this machine: measure the baseline and calibrate the judge."""
+    _report(_run(target, "baseline", quiet=as_json), as_json=as_json)
+
+
+@app.command(
+    epilog='Example: workbench trial pq_l2 --description "transposed codebook" --json',
+)
+def trial(
+    target: TargetName,
+    mode: Annotated[str, typer.Option(help="trial or baseline.")] = "trial",
+    description: Annotated[str, typer.Option(help="One line for the ledger.")] = "",
+    focus: Focus = "performance",
+    incumbent: Annotated[
+        str | None, typer.Option(help="'upstream' or a commit, instead of the best kept kernel.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Replay a trial's inputs.")] = None,
+    rebaseline: Annotated[bool, typer.Option(help="Measure the baseline again.")] = False,
+    notebook: Annotated[
+        bool, typer.Option(help="Run through notebooks/trial.ipynb and keep it in the record.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Judge targets/TARGET/kernels.py: is it correct, and faster than the best so far."""
+    from workbench.setting import Options
+
+    options = Options(mode, description, focus, incumbent, seed, rebaseline)
+    if notebook:
+        from workbench import executed
+
+        _report(executed.run(target, options), as_json=as_json)
+    _report(_run_options(target, options, quiet=as_json), as_json=as_json)
+
+
+@app.command(epilog="Example: workbench best pq_l2")
+def best(target: TargetName, focus: Focus = "performance", as_json: Json = False) -> None:
+    """Show the kernel a trial has to beat on this host class."""
+    from workbench import overview
+
+    row = overview.best(target, focus)
+    if as_json:
+        typer.echo(json.dumps(row, indent=1))
+    else:
+        for name, value in row.items():
+            typer.echo(f"{name}: {'n/a' if value is None else value}")
+
+
+@app.command(epilog="Example: workbench history pq_l2")
+def history(target: TargetName, focus: Focus = "performance", as_json: Json = False) -> None:
+    """Show every trial of a target; rows of other host classes are marked, never compared."""
+    from workbench import overview
+
+    rows = overview.history(target, focus)
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("when", "status", "reason", "ratio", "interval", "vs upstream", "what was tried")
+    for row in rows:
+        interval = "" if row["ci_low"] is None else f"{row['ci_low']:.4f} - {row['ci_high']:.4f}"
+        numbers = [
+            "" if row[k] is None else f"{row[k]:.4f}" for k in ("ratio", "ratio_vs_upstream")
+        ]
+        style = None if row["this_host"] else "dim"
+        cells = (row["timestamp"][:16], row["status"], row["reason"] or "", numbers[0], interval)
+        table.add_row(*cells, numbers[1], row["description"], style=style)
+    Console().print(table)
+    if not all(row["this_host"] for row in rows):
+        typer.echo("dim rows were measured on another host class: not comparable with this one")
+
+
+@app.command(epilog='Example: workbench lesson pq_l2 "gathers are slower than permutes here"')
+def lesson(
+    target: TargetName, text: Annotated[str, typer.Argument(help="What this machine taught.")]
+) -> None:
+    """Append a finding of this machine to targets/TARGET/lessons.md (ignored by git)."""
+    from workbench import overview
+
+    typer.echo(f"added to {overview.add_lesson(target, text)}")
+
+
+def _run(target: str, mode: str, *, quiet: bool) -> TrialRecord:
+    from workbench.setting import Options
+
+    return _run_options(target, Options(mode=mode), quiet=quiet)
+
+
+def _run_options(target: str, options: object, *, quiet: bool) -> TrialRecord:
+    """Run a trial with a progress bar on stderr, where there is a person to see it."""
+    import sys
+
+    from workbench import trial as trials
+    from workbench.setting import Options
+
+    assert isinstance(options, Options)
+    if quiet or not sys.stderr.isatty():
+        return trials.run(target, options)
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+
+        def show(phase: str, done: int, total: int) -> None:
+            bar.update(task, description=phase, completed=done, total=total or None)
+
+        return trials.run(target, options, progress=show)
+
+
+def _report(record: TrialRecord, *, as_json: bool) -> None:
+    """Print a trial's verdict and end with its exit code."""
+    if as_json:
+        typer.echo(record.to_json())
+        raise typer.Exit(record.exit_code)
+    typer.echo(record.sentence)
+    if record.ratio_vs_upstream is not None:
+        typer.echo(
+            f"ratio to upstream {record.ratio_vs_upstream:.4f}, worst combo "
+            f"{record.worst_combo} {record.worst_ratio:.4f}, "
+            f"{record.geomean_ns:,.0f} ns a request, "
+            f"{record.allocations:g} allocations, {record.peak_rss_mb:.0f} MB, "
+            f"{record.seconds:.1f} s"
+        )
+    if record.failure is not None and record.failure.untrusted_output:
+        typer.echo(f"the kernel printed (untrusted): {record.failure.untrusted_output!r}")
+    for warning in record.warnings:
+        typer.echo(f"warning: {warning}")
+    typer.echo(f"record: reports/trials/{record.id}")
+    raise typer.Exit(record.exit_code)

@@ -1,0 +1,134 @@
+"""Comparability class of this machine, and the versions of the tools on it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+CPUINFO = Path("/proc/cpuinfo")
+
+# Where numba keeps compiled code changes no result.
+_NEUTRAL_SETTINGS = frozenset(("NUMBA_CACHE_DIR",))
+_DISTRIBUTIONS = (
+    *("numpy", "numba", "llvmlite", "scipy", "pandas", "pyarrow", "papermill"),
+    *("workbench", "pylance", "faiss-cpu", "av", "imageio-ffmpeg"),
+)
+
+
+@dataclass(frozen=True)
+class HostClass:
+    """What must be equal before two absolute figures are compared.
+
+    Attributes
+    ----------
+    cpu_model : str
+        As the kernel names it.
+    cpu_flags_sha256 : str
+        Of the CPU's sorted feature flags.
+    cores : int
+        Logical cores of the machine, whatever this process is pinned to.
+    numba, llvmlite, numpy : str
+        Versions.
+    numba_env : mapping of str to str
+        ``NUMBA_*`` settings of the environment that can change generated code.
+    judge_sha256 : str
+        Digest of the judge's files.
+    """
+
+    cpu_model: str
+    cpu_flags_sha256: str
+    cores: int
+    numba: str
+    llvmlite: str
+    numpy: str
+    judge_sha256: str
+    numba_env: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """Twelve hex characters that stand for the class in a ledger."""
+        text = json.dumps(dataclasses.asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def current(judge_sha256: str) -> HostClass:
+    """Describe this machine, with the judge that is about to measure on it.
+
+    Examples
+    --------
+    >>> current("0" * 64) == current("0" * 64)
+    True
+    >>> current("0" * 64).id == current("1" * 64).id
+    False
+    """
+    model, flags = cpu()
+    return HostClass(
+        cpu_model=model,
+        cpu_flags_sha256=hashlib.sha256(" ".join(sorted(flags)).encode()).hexdigest(),
+        cores=os.cpu_count() or 1,
+        numba=importlib.metadata.version("numba"),
+        llvmlite=importlib.metadata.version("llvmlite"),
+        numpy=importlib.metadata.version("numpy"),
+        judge_sha256=judge_sha256,
+        numba_env={
+            name: value
+            for name, value in sorted(os.environ.items())
+            if name.startswith("NUMBA_") and name not in _NEUTRAL_SETTINGS
+        },
+    )
+
+
+def cpu() -> tuple[str, frozenset[str]]:
+    """Model and feature flags of the CPU.
+
+    Where the kernel does not list them (outside Linux) LLVM's own detection answers.
+    """
+    text = CPUINFO.read_text(errors="replace") if CPUINFO.is_file() else ""
+    about = dict(_fields(text))
+    flags = frozenset((about.get("flags") or about.get("Features") or "").split())
+    # aarch64 names no model: implementer, part and variant are what tells its CPUs apart.
+    parts = [about[key] for key in ("CPU implementer", "CPU part", "CPU variant") if key in about]
+    model = about.get("model name") or " ".join(parts)
+    if not flags or not model:
+        found_model, found_flags = _from_llvm()
+        model, flags = model or found_model, flags or found_flags
+    return model, flags
+
+
+def versions() -> dict[str, str]:
+    """Version of Python and of every installed distribution that can change a result.
+
+    Examples
+    --------
+    >>> {"python", "numpy", "numba", "llvmlite"} <= set(versions())
+    True
+    """
+    found = {"python": platform.python_version()}
+    for name in _DISTRIBUTIONS:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _fields(text: str) -> list[tuple[str, str]]:
+    """Key and value of the first processor's lines."""
+    first = text.split("\n\n", 1)[0]
+    pairs = (line.partition(":") for line in first.splitlines())
+    return [(key.strip(), value.strip()) for key, _, value in pairs if value.strip()]
+
+
+def _from_llvm() -> tuple[str, frozenset[str]]:
+    from llvmlite import binding
+
+    flags = frozenset(name for name, has in binding.get_host_cpu_features().items() if has)
+    model = platform.processor() or str(binding.get_host_cpu_name()) or platform.machine()
+    return model, flags

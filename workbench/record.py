@@ -1,0 +1,236 @@
+"""A trial's record: one frozen dataclass, its JSON form and schema, and its folder on disk."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import Infrastructure
+from workbench.stats import Blocks, Calibration, ComboEstimate
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class IncumbentRef:
+    """What the candidate was raced against.
+
+    Attributes
+    ----------
+    origin : str
+        ``keep`` or ``baseline`` (a ledger row), ``merge-base``, ``commit`` or ``upstream``.
+    commit : str or None
+        The commit it came from, where there is one.
+    kernel_sha256 : str
+        Of the file's content.
+    """
+
+    origin: str
+    commit: str | None
+    kernel_sha256: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a candidate was not timed, or not to the end.
+
+    Attributes
+    ----------
+    case : str
+        The correctness case or the phase.
+    message : str
+        One line.
+    output : str or None
+        Name of the wrong output buffer, if the output was wrong.
+    index : tuple of int or None
+        Position of the first wrong element.
+    got, want : float, int, str or None
+        Its value and the true one.
+    allowed : float or None
+        The distance that would have agreed.
+    untrusted_output : str
+        What the kernel printed, truncated: never to be taken for the judge's words.
+    """
+
+    case: str
+    message: str
+    output: str | None = None
+    index: tuple[int, ...] | None = None
+    got: float | int | str | None = None
+    want: float | int | str | None = None
+    allowed: float | None = None
+    untrusted_output: str = ""
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """Everything known about one trial. Times are ns per request, ratios below 1 are faster.
+
+    A figure that was not measured is None, never zero.
+    """
+
+    id: str
+    timestamp: str
+    target: str
+    mode: str
+    focus: str
+    description: str
+    status: str
+    reason: str
+    exit_code: int
+    sentence: str
+    commit: str
+    kernel_sha256: str
+    incumbent: IncumbentRef
+    judge_sha256: str
+    judge_files: Mapping[str, str]
+    host_class: str
+    host: Mapping[str, Any]
+    versions: Mapping[str, str]
+    seed: int
+    calibration: Calibration
+    seconds: float
+    ratio: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    ratio_vs_upstream: float | None = None
+    ci_low_vs_upstream: float | None = None
+    ci_high_vs_upstream: float | None = None
+    worst_ratio: float | None = None
+    worst_combo: str | None = None
+    geomean_ns: float | None = None
+    peak_rss_mb: float | None = None
+    allocations: float | None = None
+    cycles: float | None = None
+    instructions: float | None = None
+    max_abs_err: float | None = None
+    bit_identical: bool | None = None
+    syntax_nodes: int | None = None
+    processes: int = 0
+    d_median: Sequence[float] = ()
+    d_min: Sequence[float] = ()
+    clock_gap: float | None = None
+    timed_share: float | None = None
+    combos: Sequence[ComboEstimate] = ()
+    failure: Failure | None = None
+    warnings: Sequence[str] = ()
+    notebook: str | None = None
+    schema_version: int = field(default=SCHEMA_VERSION)
+
+    def to_json(self) -> str:
+        """One JSON object; what is not finite becomes null."""
+        return json.dumps(_finite(dataclasses.asdict(self)), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> TrialRecord:
+        """Parse and validate what `to_json` wrote."""
+        from pydantic import TypeAdapter
+
+        return TypeAdapter(cls).validate_json(text)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of ``trial.json`` and of ``workbench trial --json``."""
+    from pydantic import TypeAdapter
+
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **TypeAdapter(TrialRecord).json_schema(mode="serialization"),
+        "title": f"workbench trial record, version {SCHEMA_VERSION}",
+    }
+
+
+def folder(root: Path, trial_id: str) -> Path:
+    """Where a trial's record lies."""
+    return root / "reports" / "trials" / trial_id
+
+
+def write(root: Path, record: TrialRecord, kernel: str, replicas: Sequence[Blocks]) -> Path:
+    """Put a record on disk: complete and synced, or not there at all.
+
+    Writes ``trial.json``, ``kernels.py`` as judged and, when anything was timed,
+    ``blocks.parquet``; the folder appears under its name by one rename.
+    """
+    final = folder(root, record.id)
+    draft = final.with_name(f".{record.id}.partial")
+    try:
+        draft.mkdir(parents=True)
+        (draft / "trial.json").write_text(record.to_json() + "\n")
+        (draft / "kernels.py").write_text(kernel)
+        if replicas:
+            _write_blocks(draft / "blocks.parquet", record, replicas)
+        for path in [*draft.iterdir(), draft]:
+            sync(path)
+        draft.rename(final)
+        sync(final.parent)
+    except OSError as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise Infrastructure(f"the record {final} cannot be written: {error}") from error
+    return final
+
+
+def read(path: Path) -> TrialRecord:
+    """Read a record's ``trial.json``.
+
+    Raises
+    ------
+    Infrastructure
+        If it is missing or not a record, naming the file.
+    """
+    try:
+        return TrialRecord.from_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        raise Infrastructure(f"{path} is not a trial record: {first}") from error
+
+
+def sync(path: Path) -> None:
+    """Flush a file or a folder to the disk."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _write_blocks(path: Path, record: TrialRecord, replicas: Sequence[Blocks]) -> None:
+    """One row a turn: process pair, block, combo, pair in the block, the times in ns."""
+    import numpy as np
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    columns: dict[str, list[Any]] = {}
+    for process, blocks in enumerate(replicas):
+        n, pairs = blocks.candidate_ns.shape
+        upstream_ns = np.full((n, pairs), np.nan)
+        upstream_ns[np.arange(n), blocks.upstream_pair] = blocks.upstream_ns
+        for name, values in {
+            "process": np.full(n * pairs, process),
+            "block": np.repeat(np.arange(n), pairs),
+            "combo": np.repeat(blocks.combo, pairs),
+            "pair": np.tile(np.arange(pairs), n),
+            "candidate_ns": blocks.candidate_ns.ravel(),
+            "incumbent_ns": blocks.incumbent_ns.ravel(),
+            "upstream_ns": upstream_ns.ravel(),
+        }.items():
+            columns.setdefault(name, []).append(values)
+    table = pa.table({name: np.concatenate(parts) for name, parts in columns.items()})
+    combos = json.dumps([f"{c.shape}/{c.distribution}" for c in record.combos])
+    parquet.write_table(table.replace_schema_metadata({"combos": combos}), path)

@@ -1,0 +1,82 @@
+"""Vector types and operations that a kernel may use inside ``njit`` functions.
+
+A vector is a fixed number of lanes held in registers: ``f32x16``, ``u8x64`` ... It exists only
+inside compiled code, is made by `load`, `splat`, `iota` or `gather`, and obeys Python's
+operators lane by lane (``+ - *``, and for integers ``& | ^ << >>``; comparisons give a mask).
+A plain number beside a vector means that number in every lane.
+
+>>> import numpy as np
+>>> from numba import njit
+>>> from workbench import simd
+>>> @njit
+... def twice(a):
+...     for i in range(0, len(a), 16):
+...         simd.store(a, i, simd.load(simd.f32x16, a, i) * 2)
+>>> a = np.arange(32, dtype=np.float32)
+>>> twice(a)
+>>> float(a[31])
+62.0
+
+**Every operation means the same on every CPU.** Nearly all are generic LLVM IR, which lowers
+everywhere. Only `lookup` and `permute` choose an instruction, by what the CPU that numba
+compiles for can do; `HAS_BYTE_PERMUTE` and `HAS_WORD_PERMUTE` say what they chose, so that a
+kernel can choose its layout. x86-64 is tested from SSE2 to AVX-512; aarch64 is lowered in the
+tests but has not been run.
+
+**No index is checked** unless numba's boundscheck is on (``NUMBA_BOUNDSCHECK=1``), and negative
+indices do not wrap. Arrays are C-contiguous, an index counts elements of the flat array, and no
+alignment is asked for.
+
+**Float arithmetic is strict**: nothing is contracted or reassociated. `fma` has a name of its
+own because it changes bits; `reduce_add` documents its order.
+
+A new operation comes with its test in ``tests/test_simd.py``.
+"""
+
+from workbench.simd.arithmetic import fma, iota, maximum, minimum, select, splat
+from workbench.simd.cpu import HAS_BYTE_PERMUTE, HAS_WORD_PERMUTE
+from workbench.simd.lanes import (
+    bitcast,
+    compress,
+    convert,
+    count,
+    interleave_high,
+    interleave_low,
+    lookup,
+    permute,
+    reduce_add,
+)
+from workbench.simd.memory import gather, load, load_first, prefetch, store, store_first
+from workbench.simd.vectors import f32x16, i32x16, u8x16, u8x64, u16x32, u32x16
+
+__all__ = [
+    "HAS_BYTE_PERMUTE",
+    "HAS_WORD_PERMUTE",
+    "bitcast",
+    "compress",
+    "convert",
+    "count",
+    "f32x16",
+    "fma",
+    "gather",
+    "i32x16",
+    "interleave_high",
+    "interleave_low",
+    "iota",
+    "load",
+    "load_first",
+    "lookup",
+    "maximum",
+    "minimum",
+    "permute",
+    "prefetch",
+    "reduce_add",
+    "select",
+    "splat",
+    "store",
+    "store_first",
+    "u8x16",
+    "u8x64",
+    "u16x32",
+    "u32x16",
+]
