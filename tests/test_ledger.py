@@ -95,6 +95,7 @@ def test_the_columns_are_those_the_project_agreed_on() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(row=rows)
 def test_a_row_survives_the_round_trip(row: Row) -> None:
     assert Row.from_fields(row.to_fields()) == row
@@ -124,6 +125,7 @@ def test_none_is_not_zero(path: Path) -> None:
     assert (row.ratio, row.worst_combo, row.allocations) == (None, None, 0.0)
 
 
+@settings(deadline=None)
 @given(text=st.text())
 def test_no_description_breaks_a_line(text: str) -> None:
     spelt = a_row(description=text).to_fields()["description"]

@@ -53,6 +53,7 @@ floats = st.floats(width=32, allow_nan=True, allow_infinity=True)
 arrays = hnp.arrays(np.float32, hnp.array_shapes(max_dims=2, max_side=6), elements=floats)
 
 
+@settings(deadline=None)
 @given(want=arrays, data=st.data())
 def test_max_abs_err_agrees_with_the_naive_loop(want: Any, data: Any) -> None:
     got = want.copy()
@@ -72,6 +73,7 @@ def test_max_abs_err_agrees_with_the_naive_loop(want: Any, data: Any) -> None:
         assert answer.describe().endswith(".")
 
 
+@settings(deadline=None)
 @given(want=arrays, got=arrays)
 def test_two_unrelated_arrays_never_raise(want: Any, got: Any) -> None:
     for answer in (
@@ -82,6 +84,7 @@ def test_two_unrelated_arrays_never_raise(want: Any, got: Any) -> None:
         assert isinstance(answer, Agreement | Mismatch)
 
 
+@settings(deadline=None)
 @given(want=hnp.arrays(np.int64, st.integers(0, 8)), data=st.data())
 def test_integers_are_equal_or_wrong(want: Any, data: Any) -> None:
     got = want.copy()
@@ -181,7 +184,7 @@ def test_a_tolerance_that_forgives_everything_is_refused(atol: float, rtol: floa
         oracles.max_abs_err(np.zeros(1), np.zeros(1), atol, rtol)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(data=st.data())
 def test_top_k_agrees_with_the_naive_rule(data: Any) -> None:
     k = data.draw(st.integers(1, 6))

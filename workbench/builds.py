@@ -21,10 +21,10 @@ def stage(root: Path, host_class: str, source: str) -> Path:
     key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
     builds = root / ".workbench" / "builds"
     path = builds / key / "kernels.py"
-    if not path.is_file() or path.read_text() != source:
+    if not path.is_file() or path.read_bytes() != source.encode():
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".partial")
-        draft.write_text(source)
+        draft.write_bytes(source.encode())
         draft.rename(path)
         old = sorted(builds.iterdir(), key=lambda p: p.stat().st_mtime)[:-KEPT_BUILDS]
         for folder in old:

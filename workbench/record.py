@@ -114,13 +114,13 @@ class TrialRecord:
     bit_identical: bool | None = None
     syntax_nodes: int | None = None
     processes: int = 0
-    d_median: Sequence[float] = ()
-    d_min: Sequence[float] = ()
+    d_median: tuple[float, ...] = ()
+    d_min: tuple[float, ...] = ()
     clock_gap: float | None = None
     timed_share: float | None = None
-    combos: Sequence[ComboEstimate] = ()
+    combos: tuple[ComboEstimate, ...] = ()
     failure: Failure | None = None
-    warnings: Sequence[str] = ()
+    warnings: tuple[str, ...] = ()
     notebook: str | None = None
     schema_version: int = field(default=SCHEMA_VERSION)
 

@@ -81,7 +81,7 @@ def settle(target: Target, options: Options) -> Setting:
             f"{target.name} has a baseline on this host class ({baselines[-1].timestamp}); "
             "--rebaseline measures a new one"
         )
-    source = read_source(target)
+    source = policy.read_source(target.kernels_path)
     if options.mode == "baseline":
         ref = record.IncumbentRef("baseline", incumbent.head(target), incumbent.sha256(source))
         rival = Incumbent(source, ref)
@@ -122,11 +122,3 @@ def guardrails(target: Target) -> Guardrails:
     except (KeyError, TypeError) as error:
         wanted = ", ".join(f.name for f in dataclasses.fields(Guardrails))
         raise Infrastructure(f"[guardrails] of {target.name} must name exactly {wanted}") from error
-
-
-def read_source(target: Target) -> str:
-    """The candidate's text."""
-    try:
-        return target.kernels_path.read_text()
-    except UnicodeDecodeError as error:
-        raise Refused(f"{target.kernels_path.name} is not UTF-8 text: {error}") from error

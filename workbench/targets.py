@@ -7,7 +7,6 @@ There is no base class for targets. What they share is the folder, the file name
 from __future__ import annotations
 
 import difflib
-import importlib.util
 import os
 import sys
 import tomllib
@@ -146,13 +145,20 @@ class Target:
 
 
 def load_file(path: Path, name: str) -> types.ModuleType:
-    """Execute a Python file as module ``name`` and register it, so that numba can cache it."""
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise Infrastructure(f"{path} cannot be loaded: a target folder needs {', '.join(FILES)}")
-    module = importlib.util.module_from_spec(spec)
+    """Execute a Python file as module ``name`` and register it, so that numba can cache it.
+
+    Compiled from the text, never from ``__pycache__``: a forged .pyc would run other code than
+    the file that was hashed.
+    """
+    try:
+        code = compile(path.read_bytes(), str(path), "exec")
+    except OSError as error:
+        wanted = ", ".join(FILES)
+        raise Infrastructure(f"{path} cannot be read: a target folder needs {wanted}") from error
+    module = types.ModuleType(name)
+    module.__file__ = str(path)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    exec(code, vars(module))
     return module
 
 

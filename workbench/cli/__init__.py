@@ -56,7 +56,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
         return fail(f"{message} (see workbench --help)", Usage.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        return fail("interrupted: nothing was recorded, and no process is left", INTERRUPTED)
+        code = INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader of our output has gone
         return 0
@@ -66,6 +66,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         kind = type(error).__name__
         advice = "WORKBENCH_DEBUG=1 shows where; please report it"
         return fail(f"internal error: {kind}: {error} ({advice})", Infrastructure.exit_code)
+    if code == INTERRUPTED:  # some versions of typer turn Ctrl-C into this code themselves
+        return fail("interrupted: nothing was recorded, and no process is left", INTERRUPTED)
     return code if isinstance(code, int) else 0
 
 

@@ -39,6 +39,8 @@ UNTIMED_COLOURS = {
 }
 KEPT = ("baseline", "keep")
 HEIGHT = 4.4  # inches
+# Always shown, so that noise does not fill the axis.
+LEAST_RANGE = (0.95, 1.0)
 LABEL_WIDTH = 36
 # Heights of neighbouring labels differ by at least this share of the axis.
 LABEL_STEP = 0.062
@@ -74,7 +76,7 @@ def trajectory(
     entries = dict(enumerate(mine, 1))
     timed = {i: e for i, e in entries.items() if e.ratio_vs_upstream is not None}
     axes = figure.add_subplot()
-    ratios = [1.0, *map(_ratio, timed.values())]
+    ratios = [*LEAST_RANGE, *map(_ratio, timed.values())]
     style.set_ratio_axis(axes, "y", *style.padded(min(ratios), max(ratios)))
     axes.set_xlim(0.4, max(len(entries), 4) + 0.6)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
