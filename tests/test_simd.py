@@ -5,6 +5,7 @@ that each lowering is exercised. A CPU name alone would not do it: numba then st
 host's features, so both variables are set.
 """
 
+import inspect
 import os
 import re
 import subprocess
@@ -171,8 +172,8 @@ def test_comparisons_masks_and_selections_are_those_of_numpy(kind):
     def compute(a, b, out):
         x, y = simd.load(kind, a, 0), simd.load(kind, b, 0)
         one, zero = simd.splat(kind, 1), simd.splat(kind, 0)
-        masks = (x < y, x <= y, x > y, x >= y, x == y, x != y, x < 5, 5 < x)  # noqa: SIM300 - a number may come first
-        masks += ((x <= y) & (x >= y), (x < y) | (x > y), (x < y) ^ (x != y))
+        masks = (x < y, x <= y, x > y, x >= y, x == y, x != y, x < 5, 5 < x)  # noqa: SIM300 - both orders
+        masks = (*masks, (x <= y) & (x >= y), (x < y) | (x > y), (x < y) ^ (x != y))
         for i, mask in enumerate(masks):
             simd.store(out, i * step, simd.select(mask, one, zero))
         simd.store(out, 11 * step, simd.minimum(x, y))
@@ -229,7 +230,7 @@ def test_fma_rounds_once_and_plain_arithmetic_twice():
 
 @pytest.mark.parametrize(
     ("kind", "count"),
-    [(k, n) for k in KINDS for n in (1, 2, 4, 8, 16) if k is not simd.u8x64 or n <= 4],
+    [(k, n) for k in KINDS for n in (1, 2, 4, 16) if k is not simd.u8x64 or n <= 4],
     ids=str,
 )
 def test_lookups_find_every_entry_and_wrap(kind, count):
@@ -456,6 +457,23 @@ def test_a_kernel_can_branch_on_the_constants():
     assert of_module() == (of_name() or 0) == (64 if simd.HAS_BYTE_PERMUTE else 0)
 
 
+def use_everything(bytes_, floats, out):
+    """Each operation once, without numba's reference counts (they become x86 atomics)."""
+    simd.prefetch(bytes_, 64)
+    codes, other = simd.load(simd.u8x64, bytes_, 0), simd.load_first(simd.u8x64, bytes_, 9, 50)
+    found = simd.lookup((codes, other, codes, other), simd.permute(codes, other >> 2))
+    low, high = simd.interleave_low(found, codes), simd.interleave_high(found, codes)
+    narrow = simd.load(simd.u8x16, bytes_, 0)
+    index = simd.convert(simd.i32x16, narrow) & 15
+    value = simd.gather(floats, index) + simd.bitcast(simd.f32x16, low ^ high)
+    value = simd.fma(value, simd.splat(simd.f32x16, 2), simd.convert(simd.f32x16, index))
+    value = simd.minimum(simd.maximum(value, value * value), value - 1)
+    mask = (value < 0) & (simd.iota(simd.i32x16) != index)
+    simd.store(out, 0, simd.select(mask, value, simd.compress(value, mask)))
+    simd.store_first(out, 16, value, simd.count(mask))
+    out[32] = simd.reduce_add(value)
+
+
 @only_here
 def test_the_portable_lowering_compiles_for_aarch64(monkeypatch):
     try:
@@ -463,16 +481,18 @@ def test_the_portable_lowering_compiles_for_aarch64(monkeypatch):
         llvm.initialize_all_asmprinters()
         target = llvm.Target.from_triple("aarch64-unknown-linux-gnu")
     except RuntimeError as error:
-        pytest.fail(f"llvmlite here has no aarch64 back end, so nothing is known of it: {error}")
+        pytest.skip(f"llvmlite has no aarch64 back end here, so that is untested: {error}")
     monkeypatch.setattr(lanes, "PERMUTES", {})
-    source, triple = look_up_bytes(), llvm.get_process_triple()
-    text = next(iter(source.inspect_llvm().values()))
-    text = re.sub(r'target (triple|datalayout) = ".*"', "", text)
-    module = llvm.parse_assembly(text)
+    function = njit(_nrt=False)(use_everything)
+    function(np.ones(128, np.uint8), np.ones(16, np.float32), np.zeros(33, np.float32))
+    generic = next(iter(function.inspect_llvm().values()))
+    assert "llvm.x86" not in generic
+    module = llvm.parse_assembly(re.sub(r'target (triple|datalayout) = ".*"', "", generic))
     module.triple = "aarch64-unknown-linux-gnu"
-    assert triple not in str(module)
     machine = target.create_target_machine(cpu="neoverse-n1", features="")
-    assert "ldrb" in machine.emit_assembly(module)
+    text = machine.emit_assembly(module)
+    assert "fmla" in text
+    assert "zip1" in text
 
 
 # ---- other processes -------------------------------------------------------------------------
@@ -543,5 +563,8 @@ def test_compiled_kernels_are_cached_on_disk_for_one_cpu(tmp_path):
 
 @only_here
 def test_every_operation_is_tested():
-    text = Path(__file__).read_text()
-    assert [name for name in simd.__all__ if f"simd.{name}" not in text] == []
+    tests = Path(__file__).read_text()
+    assert [name for name in simd.__all__ if f"simd.{name}" not in tests] == []
+    lowered = inspect.getsource(use_everything)
+    operations = [n for n in simd.__all__ if n.islower() and getattr(simd, n) not in KINDS]
+    assert [name for name in operations if f"simd.{name}(" not in lowered] == []

@@ -105,8 +105,9 @@ def check(bench: Bench, kernels: Path, rng: np.random.Generator) -> Agreement:
     cases = list(target.inputs.battery(rng))
     worst, bitwise = 0.0, True
     layout = plan(cases)
-    with bench.lanes([kernels], layout) as (lane,), watchdog.over(lane.runner):
-        lane.runner.receive()
+    with bench.lanes([kernels], layout) as (lane,):
+        with watchdog.over(lane.runner):
+            lane.runner.receive()
         for i, case in enumerate(cases):
             bench.progress("correctness", i, len(cases))
             requests = case.requests(rng, case.batch)

@@ -121,7 +121,6 @@ class TrialRecord:
     combos: tuple[ComboEstimate, ...] = ()
     failure: Failure | None = None
     warnings: tuple[str, ...] = ()
-    notebook: str | None = None
     schema_version: int = field(default=SCHEMA_VERSION)
 
     def to_json(self) -> str:

@@ -79,7 +79,7 @@ def settle(target: Target, options: Options) -> Setting:
     if options.mode == "baseline" and baselines and not options.rebaseline:
         raise Usage(
             f"{target.name} has a baseline on this host class ({baselines[-1].timestamp}); "
-            "--rebaseline measures a new one"
+            f"`workbench trial {target.name} --mode baseline --rebaseline` measures a new one"
         )
     source = policy.read_source(target.kernels_path)
     if options.mode == "baseline":

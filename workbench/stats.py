@@ -3,7 +3,7 @@
 The sample is the *process*: a pair of fresh processes gives one D. Samples inside a process are
 not independent trials, because memory layout and code placement repeat with it (an interval
 from one process's blocks kept identical kernels 25-42 % of the time). Figures and derivations
-are in docs/robustness.md.
+are in docs/statistics.md.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ def run(
             raise Refused("a file of the judge changed during the trial: nothing was recorded")
         done = compose(setting, outcome, time.monotonic() - begin)
         record.write(target.root, done, setting.source, outcome.blocks)
-        if options.mode == "baseline":
+        if done.status == "baseline":
             calibration.save(target, done.host_class, stats.calibrate(outcome.replicas))
         ledger.append(ledger.path(target.folder, options.focus), row_of(done))
     return done

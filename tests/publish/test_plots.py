@@ -271,7 +271,9 @@ def test_the_bar_shows_each_phase_once(capsys):
         bar(phase, done, total)
     bar.close()
     shown = capsys.readouterr().err
-    assert [line.split()[0] for line in shown.splitlines() if line] == ["waiting"] * 2 + ["timing"] * 2
+    assert [line.split()[0] for line in shown.splitlines() if line] == ["waiting"] * 2 + [
+        "timing"
+    ] * 2
     assert shown.count("\n") == 2
     assert "2/2" in shown
 

@@ -61,6 +61,7 @@ def lookup(typingctx: Any, tables: Any, index: Any) -> Any:
     table: Any = tables.dtype if good else None
     good = good and not (index.is_float or index.is_mask or table.is_mask)
     good = good and (table.lanes, table.lane_bits) == (index.lanes, index.lane_bits)
+    good = good and tables.count * table.lanes <= 2**index.lane_bits
     require(good, "lookup takes 1, 2, 4, 8 or 16 vectors and an integer index", tables, index)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:

@@ -1,0 +1,105 @@
+import subprocess
+
+import pytest
+
+from workbench import incumbent, ledger, record, targets
+from workbench.errors import Infrastructure, Usage
+from workbench.ledger import Row
+
+HOST = "0123456789ab"
+
+
+@pytest.fixture
+def target(project):
+    return targets.load("pq_l2", project)
+
+
+def git(root, *words):
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.invalid"]
+    done = subprocess.run(
+        ["git", "-C", str(root), *identity, *words], check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+def row(target, source, status="keep", **changes):
+    fields = dict.fromkeys(ledger.COLUMNS["performance"])
+    fields |= {
+        "commit": "none",
+        "timestamp": "2026-01-01T00:00:00+00:00",
+        "status": status,
+        "reason": "faster",
+        "host_class": HOST,
+        "kernel_sha256": incumbent.sha256(source),
+        "description": "",
+    }
+    ledger.append(ledger.path(target.folder, "performance"), Row(**(fields | changes)))
+
+
+def store(target, source):
+    name = f"20260101-{target.name}-{incumbent.sha256(source)[:8]}"
+    folder = record.folder(target.root, name)
+    folder.mkdir(parents=True)
+    (folder / "kernels.py").write_text(source)
+
+
+def test_upstream_on_request(target):
+    found = incumbent.find(target, "performance", HOST, "upstream")
+    assert found.source == (target.folder / "upstream.py").read_text()
+    assert found.ref.origin == "upstream"
+
+
+def test_a_commit_on_request(target):
+    before = git(target.root, "rev-parse", "HEAD")
+    old = target.kernels_path.read_text()
+    target.kernels_path.write_text(old + "# changed\n")
+    git(target.root, "commit", "-qam", "change")
+    assert incumbent.find(target, "performance", HOST, before).source == old
+    assert incumbent.find(target, "performance", HOST, "HEAD").source == old + "# changed\n"
+
+
+def test_an_unknown_commit_is_a_usage_error(target):
+    with pytest.raises(Usage, match="'upstream' or a commit"):
+        incumbent.find(target, "performance", HOST, "nonsense")
+
+
+def test_the_newest_kept_row_of_this_host_class(target):
+    for source, changes in {
+        "# one\n": {},
+        "# two\n": {},
+        "# elsewhere\n": {"host_class": "ffffffffffff"},
+        "# slow\n": {"status": "discard", "reason": "slower"},
+    }.items():
+        row(target, source, **changes)
+        store(target, source)
+    assert incumbent.find(target, "performance", HOST, None).source == "# two\n"
+
+
+def test_a_record_that_was_edited_is_not_the_kept_kernel(target):
+    row(target, "# kept\n")
+    store(target, "# kept\n")
+    name = f"20260101-{target.name}-{incumbent.sha256('# kept' + chr(10))[:8]}"
+    (record.folder(target.root, name) / "kernels.py").write_text("# edited\n")
+    with pytest.raises(Infrastructure, match="in no record"):
+        incumbent.find(target, "performance", HOST, None)
+
+
+def test_a_kept_kernel_without_record_comes_from_its_commit(target):
+    source = target.kernels_path.read_text()
+    row(target, source, commit=git(target.root, "rev-parse", "HEAD"))
+    assert incumbent.find(target, "performance", HOST, None).source == source
+
+
+def test_without_rows_the_merge_base_counts(target):
+    base = target.kernels_path.read_text()
+    git(target.root, "checkout", "-qb", "experiment")
+    target.kernels_path.write_text(base + "# mine\n")
+    git(target.root, "commit", "-qam", "mine")
+    found = incumbent.find(target, "performance", HOST, None)
+    assert (found.source, found.ref.origin) == (base, "merge-base")
+
+
+def test_head_marks_an_uncommitted_kernel(target):
+    clean = incumbent.head(target)
+    target.kernels_path.write_text("# edited\n")
+    assert incumbent.head(target) == clean + "+"
