@@ -1,6 +1,7 @@
 """Figures and texts say what the record says, without pyplot."""
 
 import dataclasses
+import io
 import math
 import re
 import sys
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from matplotlib import _pylab_helpers
 from matplotlib.colors import to_hex
+from PIL import Image, ImageColor
 
 from workbench import ledger, publish, stats
 from workbench import record as records
@@ -173,6 +175,13 @@ def test_a_picture_shows_itself_and_equal_records_give_equal_files():
     assert png.startswith(b"\x89PNG")
     assert size["width"] == 960
     assert png == publish.forest(trial).png()
+
+
+def test_a_file_keeps_the_colours_that_carry_meaning():
+    with Image.open(io.BytesIO(publish.trajectory(ROWS).png())) as image:
+        found = {colour for _, colour in image.convert("RGB").getcolors(1 << 20)}
+    for wanted in map(ImageColor.getrgb, (style.BLUE, style.VERMILLION, style.GREY)):
+        assert min(math.dist(wanted, colour) for colour in found) < 12
 
 
 def test_trajectory_fills_kept_and_leaves_discards_hollow():
