@@ -355,6 +355,7 @@ def test_indices_are_checked_when_numba_is_asked_to():
     a = np.ones(20, np.float32)
     assert load(a, 4) == 16
     store_first(a, 20, 0)
+    store_first(a, 99, -9)
     store_first(a, 15, 5)
     assert gather(a, 4) == 16
     for call in (

@@ -366,6 +366,9 @@ def _parse(focus: str, line: bytes) -> dict[str, str]:
     if len(values) != len(columns):
         raise ValueError(f"{len(values)} fields, where {FILES[focus]} has {len(columns)}")
     fields = dict(zip(columns, values, strict=True))
+    for column, text in fields.items():
+        if text != _spell(text):
+            raise ValueError(f"{column} is {text[:40]!r}, with characters no row is written with")
     _check(focus, fields)
     return fields
 

@@ -27,16 +27,17 @@ from workbench.simd.vectors import Vector
 def address(context: Any, builder: Any, sig: Any, args: Any, position: int, count: Any) -> Any:
     """Pointer to the element that arguments ``position`` (array) and the next (index) name.
 
-    ``count`` elements from there on will be touched, for the bounds check.
+    ``count`` elements from there on will be touched, for the bounds check: none may be anywhere.
     """
     array = context.make_array(sig.args[position])(context, builder, args[position])
     index = args[position + 1]
 
-    def outside() -> Any:
+    def touches_others() -> Any:
         late = builder.icmp_signed(">", builder.add(index, count), array.nitems)
-        return builder.or_(late, builder.icmp_signed("<", index, I64(0)))
+        outside = builder.or_(late, builder.icmp_signed("<", index, I64(0)))
+        return builder.and_(outside, builder.icmp_signed(">", count, I64(0)))
 
-    guard(context, builder, outside)
+    guard(context, builder, touches_others)
     return builder.bitcast(builder.gep(array.data, [index]), PTR)
 
 
