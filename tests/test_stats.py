@@ -21,8 +21,8 @@ def blocks(rng, log_ratio=0.0, noise=0.001, per_combo=40):
         combo=combo,
         candidate_ns=candidate,
         incumbent_ns=incumbent,
+        beside_upstream_ns=candidate[:, 0],
         upstream_ns=2 * base[:, 0],
-        upstream_pair=rng.integers(4, size=len(combo)),
         child_log_ratio=np.full(len(combo), log_ratio),
     )
 

@@ -27,6 +27,7 @@ _MODULES = (
     "ledger",
     "oracles",
     "policy",
+    "publish",
     "record",
     "simd",
     "snapshots",

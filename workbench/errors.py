@@ -11,6 +11,10 @@ class WorkbenchError(Exception):
 
     exit_code = 5
 
+    def _render_traceback_(self) -> list[str]:
+        """One line in a notebook too: IPython shows this instead of a traceback."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class Infrastructure(WorkbenchError):
     """Nothing was measured: a file, a process or the machine failed (exit 5)."""

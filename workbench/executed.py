@@ -7,8 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from workbench import record, targets
-from workbench.errors import Infrastructure
+from workbench import errors, record, targets
 from workbench.record import TrialRecord
 from workbench.setting import Options
 
@@ -35,9 +34,8 @@ def run(target: str, options: Options) -> TrialRecord:
             )
         except papermill.PapermillExecutionError as error:
             if not answer.is_file():
-                raise Infrastructure(
-                    f"the notebook failed: {error.ename}: {error.evalue}"
-                ) from None
+                kind = getattr(errors, error.ename, errors.Infrastructure)
+                raise kind(f"in the notebook: {error.evalue}") from None
         folder = record.folder(root, answer.read_text())
         if not (folder / NAME).exists():
             output.replace(folder / NAME)

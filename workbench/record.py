@@ -210,26 +210,23 @@ def sync(path: Path) -> None:
 
 
 def _write_blocks(path: Path, record: TrialRecord, replicas: Sequence[Blocks]) -> None:
-    """One row a turn: process pair, block, combo, pair in the block, the times in ns."""
+    """One row a block: process pair, combo, the times of its turns in ns per request."""
     import numpy as np
     import pyarrow as pa
     from pyarrow import parquet
 
-    columns: dict[str, list[Any]] = {}
+    tables = []
     for process, blocks in enumerate(replicas):
-        n, pairs = blocks.candidate_ns.shape
-        upstream_ns = np.full((n, pairs), np.nan)
-        upstream_ns[np.arange(n), blocks.upstream_pair] = blocks.upstream_ns
-        for name, values in {
-            "process": np.full(n * pairs, process),
-            "block": np.repeat(np.arange(n), pairs),
-            "combo": np.repeat(blocks.combo, pairs),
-            "pair": np.tile(np.arange(pairs), n),
-            "candidate_ns": blocks.candidate_ns.ravel(),
-            "incumbent_ns": blocks.incumbent_ns.ravel(),
-            "upstream_ns": upstream_ns.ravel(),
-        }.items():
-            columns.setdefault(name, []).append(values)
-    table = pa.table({name: np.concatenate(parts) for name, parts in columns.items()})
+        pairs = range(blocks.candidate_ns.shape[1])
+        columns = {
+            "process": np.full(len(blocks.combo), process),
+            "combo": blocks.combo,
+            **{f"candidate_{i}_ns": blocks.candidate_ns[:, i] for i in pairs},
+            **{f"incumbent_{i}_ns": blocks.incumbent_ns[:, i] for i in pairs},
+            "beside_upstream_ns": blocks.beside_upstream_ns,
+            "upstream_ns": blocks.upstream_ns,
+        }
+        tables.append(pa.table(columns))
     combos = json.dumps([f"{c.shape}/{c.distribution}" for c in record.combos])
-    parquet.write_table(table.replace_schema_metadata({"combos": combos}), path)
+    whole = pa.concat_tables(tables).replace_schema_metadata({"combos": combos})
+    parquet.write_table(whole, path)

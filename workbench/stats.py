@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# Confidence sequence of STATISTICS: shift of the mixture, and the error rate of either side.
+# Confidence sequence (docs/statistics.md): shift of the mixture, and its two-sided error rate.
 PRIOR_N = 3
 ALPHA = 0.02
 MIN_PROCESSES, MAX_PROCESSES = 2, 6
@@ -53,10 +53,8 @@ class Blocks:
         Index of the combo.
     candidate_ns, incumbent_ns : ndarray of float, shape (blocks, 4)
         Time per request of each turn on the parent's clock, the cost of a null turn removed.
-    upstream_ns : ndarray of float, shape (blocks,)
-        Upstream's time per request on the request of one of the four pairs.
-    upstream_pair : ndarray of int, shape (blocks,)
-        Which of the four that was.
+    beside_upstream_ns, upstream_ns : ndarray of float, shape (blocks,)
+        Candidate and upstream, beside each other on a request of their own.
     child_log_ratio : ndarray of float, shape (blocks,)
         Median log ratio by the children's own clocks; an alarm, never a verdict.
     """
@@ -64,8 +62,8 @@ class Blocks:
     combo: NDArray[np.int64]
     candidate_ns: NDArray[np.float64]
     incumbent_ns: NDArray[np.float64]
+    beside_upstream_ns: NDArray[np.float64]
     upstream_ns: NDArray[np.float64]
-    upstream_pair: NDArray[np.int64]
     child_log_ratio: NDArray[np.float64]
 
 
@@ -108,8 +106,7 @@ def summarise(blocks: Blocks, n_combos: int) -> Replica:
     candidate, incumbent = blocks.candidate_ns, blocks.incumbent_ns
     d_median = np.median(np.log(candidate / incumbent), axis=1)
     d_min = np.log(candidate.min(axis=1) / incumbent.min(axis=1))
-    same_request = candidate[np.arange(len(candidate)), blocks.upstream_pair]
-    d_upstream = np.log(same_request / blocks.upstream_ns)
+    d_upstream = np.log(blocks.beside_upstream_ns / blocks.upstream_ns)
 
     def per_combo(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.array([np.median(values[blocks.combo == c]) for c in range(n_combos)])

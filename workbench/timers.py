@@ -17,7 +17,7 @@ PAIRS = len(PATTERN)
 
 @dataclass(frozen=True)
 class Turn:
-    """One block of the schedule: which combo, who begins each pair, when upstream runs.
+    """One block of the schedule: which combo, and who begins each pair.
 
     Attributes
     ----------
@@ -25,16 +25,13 @@ class Turn:
         Index of the combo.
     orders : tuple of (int, int)
         For each of the four pairs, 0 and 1 in the order they run.
-    upstream_pair : int
-        The pair whose request upstream answers too; it answers the pair before untimed.
-    upstream_first : bool
-        Whether upstream answers before or after that pair.
+    headline : tuple of (int, int)
+        Candidate (0) and upstream (2) in the order they run beside each other.
     """
 
     combo: int
     orders: tuple[tuple[int, int], ...]
-    upstream_pair: int
-    upstream_first: bool
+    headline: tuple[int, int]
 
 
 def schedule(rng: np.random.Generator, n_combos: int) -> Iterator[Turn]:
@@ -42,7 +39,7 @@ def schedule(rng: np.random.Generator, n_combos: int) -> Iterator[Turn]:
     for combo in rng.permutation(n_combos):
         flip = bool(rng.integers(2))
         orders = tuple((b, a) if flip else (a, b) for a, b in PATTERN)
-        yield Turn(int(combo), orders, int(rng.integers(1, PAIRS)), bool(rng.integers(2)))
+        yield Turn(int(combo), orders, (0, 2) if rng.integers(2) else (2, 0))
 
 
 @dataclass(frozen=True)

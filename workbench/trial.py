@@ -233,7 +233,7 @@ def within_budget(setting: Setting, begin: float) -> None:
 def warnings_of(setting: Setting, bench: judge.Bench, estimate: Estimate) -> tuple[str, ...]:
     """Doubts that do not change the verdict, each with advice."""
     found = []
-    if setting.calibration.processes == 0:
+    if setting.calibration.processes == 0 and setting.options.mode != "baseline":
         found.append(
             "this machine is not calibrated, so the interval is wider than it need be: "
             f"run `workbench init {setting.target.name}`"
