@@ -20,8 +20,11 @@ A plain number beside a vector means that number in every lane.
 **Every operation means the same on every CPU.** Nearly all are generic LLVM IR, which lowers
 everywhere. Only `lookup` and `permute` choose an instruction, by what the CPU that numba
 compiles for can do; `HAS_BYTE_PERMUTE` and `HAS_WORD_PERMUTE` say what they chose, so that a
-kernel can choose its layout. x86-64 is tested from SSE2 to AVX-512; aarch64 is lowered in the
-tests but has not been run.
+kernel can choose its layout. A branch on them costs nothing at run time; imported by name
+(``from workbench.simd import HAS_BYTE_PERMUTE``) numba even drops the other side before it
+types it. x86-64 is tested from SSE2 to AVX-512; aarch64 is lowered in the tests but has not
+been run. To compile for another CPU set ``NUMBA_CPU_NAME`` *and* ``NUMBA_CPU_FEATURES`` (empty
+will do): with the name alone numba still adds the host's features.
 
 **No index is checked** unless numba's boundscheck is on (``NUMBA_BOUNDSCHECK=1``), and negative
 indices do not wrap. Arrays are C-contiguous, an index counts elements of the flat array, and no

@@ -10,7 +10,16 @@ from numba.core import types
 from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import lower_builtin
 
-from workbench.simd.emit import broadcast, call, compare, constant, operation, require, signature
+from workbench.simd.emit import (
+    broadcast,
+    call,
+    compare,
+    constant,
+    operation,
+    require,
+    signature,
+    vector_type,
+)
 from workbench.simd.vectors import Vector
 
 # operator -> methods of the IR builder for floats, unsigned and signed integers, and masks
@@ -34,6 +43,11 @@ COMPARISONS: Final = {
 }
 
 
+def fits(vector: Vector, number: Any) -> bool:
+    """Whether a scalar may stand for a vector: never a float for integers."""
+    return isinstance(number, types.Number if vector.is_float else types.Integer)
+
+
 def method(function: Callable[..., Any], vector: Vector) -> str | None:
     """Name of the IR builder's method for an arithmetic operator on such lanes."""
     kinds = (vector.is_float, not vector.is_signed and not vector.is_mask, vector.is_signed, True)
@@ -55,9 +69,11 @@ def register(function: Callable[..., Any], spelling: Callable[..., Any]) -> None
 
         def generic(self, args: Any, kws: Any) -> Any:
             vectors = {a for a in args if isinstance(a, Vector)}
-            if len(vectors) != 1 or not all(isinstance(a, Vector | types.Number) for a in args):
+            if len(vectors) != 1:
                 return None
             (vector,) = vectors
+            if not all(a == vector or fits(vector, a) for a in args):
+                return None
             result = result_of(function, vector)
             wanted = (vector if isinstance(a, Vector) else vector.element for a in args)
             return signature(result, *wanted) if result else None
@@ -89,7 +105,8 @@ for _function in COMPARISONS:
 @operation
 def splat(typingctx: Any, vector: Any, value: Any) -> Any:
     """``splat(vector, value)``: the number ``value`` in every lane."""
-    kind = vector.instance_type
+    kind = vector_type("splat", vector)
+    require(fits(kind, value), f"splat({kind}) takes a number of its kind", value)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return broadcast(builder, kind.llvm, args[1])
@@ -100,7 +117,7 @@ def splat(typingctx: Any, vector: Any, value: Any) -> Any:
 @operation
 def iota(typingctx: Any, vector: Any) -> Any:
     """``iota(vector)``: lane ``i`` holds ``i`` (integer vectors)."""
-    kind = vector.instance_type
+    kind = vector_type("iota", vector)
     require(not kind.is_float, "iota makes integer vectors", kind)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -112,7 +129,8 @@ def iota(typingctx: Any, vector: Any) -> Any:
 @operation
 def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
     """``fma(a, b, c)``: ``a * b + c`` rounded once. Slow (a libm call a lane) where not in CPU."""
-    require(a == b == c and a.is_float, "fma takes three float vectors of one type", a, b, c)
+    good = a == b == c and isinstance(a, Vector) and a.is_float
+    require(good, "fma takes three float vectors of one type", a, b, c)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return call(builder, f"llvm.fma.{a.suffix}", a.llvm, *args)
@@ -120,10 +138,15 @@ def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
     return signature(a, a, a, a), generate
 
 
+def orders(a: Any, b: Any) -> bool:
+    """Whether lanes of ``a`` and ``b`` can be compared by size."""
+    return isinstance(a, Vector) and a == b and not a.is_mask
+
+
 @operation
 def minimum(typingctx: Any, a: Any, b: Any) -> Any:
     """``minimum(a, b)``: ``a if a < b else b``, so ``b`` when either is NaN or both are zero."""
-    require(a == b and isinstance(a, Vector), "minimum takes two vectors of one type", a, b)
+    require(orders(a, b), "minimum takes two vectors of one type", a, b)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return builder.select(compare(builder, "<", a, *args), *args)
@@ -134,7 +157,7 @@ def minimum(typingctx: Any, a: Any, b: Any) -> Any:
 @operation
 def maximum(typingctx: Any, a: Any, b: Any) -> Any:
     """``maximum(a, b)``: ``a if a > b else b``, so ``b`` when either is NaN or both are zero."""
-    require(a == b and isinstance(a, Vector), "maximum takes two vectors of one type", a, b)
+    require(orders(a, b), "maximum takes two vectors of one type", a, b)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return builder.select(compare(builder, ">", a, *args), *args)

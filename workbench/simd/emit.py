@@ -33,6 +33,14 @@ def require(good: bool, rule: str, *given: Any) -> None:
         raise TypingError(f"simd.{rule}; given {', '.join(map(str, given))}")
 
 
+def vector_type(name: str, given: Any) -> Vector:
+    """Type that a kernel passed by its name, e.g. ``simd.f32x16``."""
+    good = isinstance(given, types.TypeRef) and isinstance(given.instance_type, Vector)
+    require(good, f"{name} takes a vector type first, e.g. simd.f32x16", given)
+    kind: Vector = given.instance_type
+    return kind
+
+
 def require_array(rule: str, array: Any, element: types.Type, mutable: bool = False) -> None:
     """Refuse arrays that are strided, of another type, or (for writing) read-only."""
     good = isinstance(array, types.Array) and array.layout == "C" and array.dtype == element

@@ -8,7 +8,17 @@ from llvmlite import ir
 from numba.core import types
 
 from workbench.simd.cpu import PERMUTES
-from workbench.simd.emit import I32, I64, call, constant, operation, require, signature, tools
+from workbench.simd.emit import (
+    I32,
+    I64,
+    call,
+    constant,
+    operation,
+    require,
+    signature,
+    tools,
+    vector_type,
+)
 from workbench.simd.vectors import Vector
 
 
@@ -120,7 +130,7 @@ def interleave_high(typingctx: Any, a: Any, b: Any) -> Any:
 @operation
 def bitcast(typingctx: Any, vector: Any, value: Any) -> Any:
     """``bitcast(vector, value)``: the same bits as another type of the same width."""
-    kind = vector.instance_type
+    kind = vector_type("bitcast", vector)
     good = isinstance(value, Vector) and kind.bits == value.bits
     require(good, "bitcast keeps the width", kind, value)
 
@@ -133,7 +143,7 @@ def bitcast(typingctx: Any, vector: Any, value: Any) -> Any:
 @operation
 def convert(typingctx: Any, vector: Any, value: Any) -> Any:
     """``convert(vector, value)``: integer lanes as wider, narrower (wrapping) or float lanes."""
-    kind = vector.instance_type
+    kind = vector_type("convert", vector)
     good = isinstance(value, Vector) and value.lanes == kind.lanes
     good = good and not (value.is_float or value.is_mask or kind.is_mask)
     require(good, "convert takes integer lanes to as many others", kind, value)

@@ -20,6 +20,7 @@ from workbench.simd.emit import (
     require,
     require_array,
     signature,
+    vector_type,
 )
 from workbench.simd.vectors import Vector
 
@@ -53,7 +54,7 @@ def first_lanes(builder: Any, vector: Vector, count: Any) -> tuple[Any, Any]:
 @operation
 def load(typingctx: Any, vector: Any, array: Any, index: Any) -> Any:
     """``load(vector, array, index)``: the lanes found from element ``index`` on."""
-    kind = vector.instance_type
+    kind = vector_type("load", vector)
     require_array(f"load({kind}) takes", array, kind.element)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -66,7 +67,7 @@ def load(typingctx: Any, vector: Any, array: Any, index: Any) -> Any:
 @operation
 def load_first(typingctx: Any, vector: Any, array: Any, index: Any, count: Any) -> Any:
     """``load_first(vector, array, index, count)``: ``count`` lanes are read, the others are 0."""
-    kind = vector.instance_type
+    kind = vector_type("load_first", vector)
     require_array(f"load_first({kind}) takes", array, kind.element)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
