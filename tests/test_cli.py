@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,7 +10,8 @@ import time
 
 import pytest
 
-from workbench import cli, ledger
+from workbench import cli, ledger, overview, trial
+from workbench.errors import Infrastructure, Usage
 
 
 @pytest.fixture
@@ -119,6 +121,107 @@ def test_targets_lists_what_is_there(run):
     assert [r["target"] for r in rows] == ["pq_l2"]
     assert rows[0]["ratio"] is None
     assert "not measured here" in run("targets")[1]
+
+
+def test_no_arguments_show_the_help(run):
+    code, out, err = run()
+    assert (code, err) == (64, "")
+    assert "Usage: workbench" in out
+
+
+def described(project, text):
+    """Give the target's ledger one row with a description."""
+    fields = dict.fromkeys(ledger.COLUMNS["performance"])
+    fields |= {"timestamp": "2026-01-01T00:00:00+00:00", "status": "keep", "reason": "faster"}
+    fields |= {"commit": "none", "host_class": "x", "kernel_sha256": "x", "description": text}
+    ledger.append(project / "targets" / "pq_l2" / "results.tsv", ledger.Row(**fields))
+
+
+def test_markup_in_a_text_is_text(run, project, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    described(project, "[/b] :warning: [red]")
+    code, out, _ = run("history", "pq_l2")
+    assert (code, "[/b] :warning: [red]" in out) == (0, True)
+    path = project / "targets" / "pq_l2" / "target.toml"
+    path.write_text(re.sub("(?m)^title = .*", 'title = "[/x]"', path.read_text()))
+    code, out, _ = run("targets")
+    assert (code, "[/x]" in out) == (0, True)
+
+
+REFUSED = """
+import sys
+from workbench import cli, trial
+from workbench.cli import trials
+
+class Record:
+    exit_code = 3
+    def to_json(self):
+        return "x" * 100_000
+
+trial.run = lambda *_, **__: Record()
+cli.main(["trial", "pq_l2", "--json"])
+"""
+
+
+@pytest.mark.parametrize("output", ["| head -c 0", "> /dev/full", ">&-"])
+def test_the_exit_code_stays_when_nobody_takes_the_output(project, output):
+    command = f'"{sys.executable}" -c "$SCRIPT" {output}; exit ${{PIPESTATUS[0]}}'
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=project,
+        env={**os.environ, "SCRIPT": REFUSED},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", "")
+
+
+def test_a_listing_that_nobody_reads_is_no_failure(project):
+    script = "from workbench.cli import main; main(['targets'])"
+    command = f'"{sys.executable}" -c "{script}" | head -c 0; exit ${{PIPESTATUS[0]}}'
+    done = subprocess.run(["bash", "-c", command], cwd=project, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_init_can_measure_again(run, monkeypatch):
+    asked = []
+
+    def stop(target, options, **_):
+        asked.append(options)
+        raise Usage("enough")
+
+    monkeypatch.setattr(trial, "run", stop)
+    run("init", "pq_l2")
+    run("init", "pq_l2", "--rebaseline")
+    assert [(o.mode, o.rebaseline) for o in asked] == [("baseline", False), ("baseline", True)]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (PermissionError(13, "Permission denied", "/a/file"), 5, "/a/file: Permission denied"),
+        (OSError(28, "No space left on device"), 5, "No space left on device"),
+        (OSError("odd"), 5, "odd"),
+        (KeyboardInterrupt(), 130, "interrupted: no process is left; workbench history"),
+        (Infrastructure("a kernel says \x1b[2K\x07 \udc80"), 5, r"says \x1b[2K\x07 \udc80"),
+        (ValueError("\x1b]0;title\x07"), 5, r"internal error: ValueError: \x1b]0;title\x07"),
+    ],
+)
+def test_whatever_is_raised_is_one_true_line(run, monkeypatch, error, code, said):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(overview, "targets", fail)
+    found, out, err = run("targets")
+    assert (found, out) == (code, "")
+    assert said in err
+    assert one_line(err)
+
+
+def test_lessons_hold_no_control_characters(run, project):
+    assert run("lesson", "pq_l2", "a\x1b[2Kb\udc80c\x85d\u2028e")[0] == 0
+    text = (project / "targets" / "pq_l2" / "lessons.md").read_bytes().decode()
+    assert text.split(": ", 1)[1] == "a [2Kb c d e\n"
 
 
 def test_lessons_are_appended(run, project):

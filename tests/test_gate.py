@@ -85,6 +85,13 @@ def test_nothing_within_delta_is_ever_kept_as_faster(d, width):
 def test_settled_means_more_processes_are_not_needed(d, width, processes):
     found = estimate(math.exp(d), width, processes=processes)
     if processes < 2:
-        assert not gate.settled(found, CALIBRATION)
+        assert not gate.settled(found, CALIBRATION, simpler=False)
     elif processes == 6 or d + width < min(0, -CALIBRATION.delta):
-        assert gate.settled(found, CALIBRATION)
+        assert gate.settled(found, CALIBRATION, simpler=False)
+
+
+def test_a_simpler_candidate_goes_on_until_it_is_shown_to_be_as_fast():
+    open_question = estimate(1.0, width=0.0031)
+    assert not gate.settled(open_question, CALIBRATION, simpler=True)
+    assert gate.settled(estimate(1.0, width=0.002), CALIBRATION, simpler=True)
+    assert gate.settled(estimate(1.0, width=0.002), CALIBRATION, simpler=False)

@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 
 import pytest
@@ -100,6 +101,60 @@ def test_without_rows_the_merge_base_counts(target):
 
 
 def test_head_marks_an_uncommitted_kernel(target):
-    clean = incumbent.head(target)
+    source = target.kernels_path.read_text()
+    clean = incumbent.head(target, source)
+    assert clean == git(target.root, "rev-parse", "--short=12", "HEAD")
+    assert incumbent.head(target, "# edited\n") == clean + "+"
     target.kernels_path.write_text("# edited\n")
     assert incumbent.head(target) == clean + "+"
+    assert incumbent.head(target, source) == clean
+
+
+def test_windows_line_ends_stay(target):
+    source = target.kernels_path.read_text().replace("\n", "\r\n")
+    target.kernels_path.write_bytes(source.encode())
+    git(target.root, "commit", "-qam", "windows")
+    commit = git(target.root, "rev-parse", "HEAD")
+    assert incumbent.head(target) == commit[:12]
+    found = incumbent.find(target, "performance", HOST, "HEAD")
+    assert (found.source, found.ref.commit) == (source, commit[:12])
+    row(target, source)
+    store(target, source)
+    assert incumbent.find(target, "performance", HOST, None).source == source
+
+
+@pytest.mark.parametrize("variable", ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"])
+def test_another_repository_in_the_environment_is_ignored(target, tmp_path, monkeypatch, variable):
+    before = incumbent.find(target, "performance", HOST, None), incumbent.head(target)
+    assert before[0].ref.origin == "merge-base"
+    monkeypatch.setenv(variable, str(tmp_path))
+    assert (incumbent.find(target, "performance", HOST, None), incumbent.head(target)) == before
+
+
+def test_a_new_target_on_a_branch_races_upstream(target):
+    git(target.root, "checkout", "-qb", "experiment")
+    shutil.copytree(target.folder, target.root / "targets" / "other")
+    git(target.root, "add", ".")
+    git(target.root, "commit", "-qm", "other")
+    other = targets.load("other", target.root)
+    assert incumbent.find(other, "performance", HOST, None).ref.origin == "upstream"
+    with pytest.raises(Usage, match="has it"):
+        incumbent.find(other, "performance", HOST, "main")
+
+
+def test_a_project_inside_a_bigger_repository(target, tmp_path):
+    root = tmp_path / "bigger" / "inner"
+    shutil.copytree(target.root, root, ignore=shutil.ignore_patterns(".git", ".workbench"))
+    git(tmp_path / "bigger", "init", "-q", "--initial-branch=main")
+    git(tmp_path / "bigger", "add", ".")
+    git(tmp_path / "bigger", "commit", "-qm", "all")
+    inner = targets.load("pq_l2", root)
+    found = incumbent.find(inner, "performance", HOST, None)
+    assert (found.source, found.ref.origin) == (inner.kernels_path.read_text(), "merge-base")
+    assert not incumbent.head(inner).endswith("+")
+
+
+@pytest.mark.parametrize("name", ["", "--help", "--output=x", ":", "HEAD:targets"])
+def test_what_is_no_commit_is_never_an_option(target, name):
+    with pytest.raises(Usage, match="'upstream' or a commit"):
+        incumbent.find(target, "performance", HOST, name)

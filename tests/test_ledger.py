@@ -419,6 +419,35 @@ def test_a_revoked_kernel_is_not_best_until_it_is_judged_again() -> None:
     assert type(ledger.best([*history, again], "0123456789ab")) is Row
 
 
+@pytest.mark.parametrize(
+    ("status", "before", "after", "replaces"),
+    [
+        ("keep", 0.50, 0.40, True),
+        ("keep", 0.50, 0.52, True),
+        ("keep", 0.50, 0.53, False),
+        ("keep", None, 0.90, True),
+        ("keep", 0.50, None, True),
+        ("baseline", 0.50, 0.90, True),
+        ("discard", 0.50, 0.40, False),
+    ],
+)
+def test_a_slower_kept_row_is_not_best(
+    status: str, before: float | None, after: float | None, replaces: bool
+) -> None:
+    first = a_row(kernel_sha256="a", ratio_vs_upstream=before)
+    second = a_row(kernel_sha256="b", ratio_vs_upstream=after, status=status)
+    assert ledger.best([first, second], "0123456789ab") == (second if replaces else first)
+
+
+def test_a_revoked_row_shields_no_slower_one() -> None:
+    history = [
+        a_row(kernel_sha256="a", ratio_vs_upstream=0.4),
+        a_row(kernel_sha256="b", ratio_vs_upstream=0.6),
+        a_row(status="revoke", reason="call-site", kernel_sha256="a"),
+    ]
+    assert ledger.best(history, "0123456789ab") == history[1]
+
+
 @pytest.mark.benchmark
 @pytest.mark.parametrize(
     ("name", "job"),

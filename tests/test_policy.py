@@ -344,6 +344,10 @@ def test_reading_a_kernel_keeps_line_ends_and_names_what_is_wrong(tmp_path: Path
         policy.read_source(tmp_path)
     with pytest.raises(UnreadableKernel, match="git checkout HEAD"):
         policy.read_source(tmp_path / "gone.py")
+    path.write_bytes(b"x = 1")
+    (tmp_path / "link.py").symlink_to(path)
+    with pytest.raises(Refused, match="symbolic link"):
+        policy.read_source(tmp_path / "link.py")
 
 
 def test_syntax_size_ignores_what_does_nothing() -> None:

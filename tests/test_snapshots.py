@@ -350,6 +350,12 @@ def test_drift_reports_a_file_that_was_not_recorded_before(
     assert [f.why for f in report.files if f.status != "identical"] == ["not recorded before"]
 
 
+def test_without_any_evidence_drift_says_so(tmp_path: Path) -> None:
+    for upstream in (None, "lance"):
+        with pytest.raises(Infrastructure, match="no evidence"):
+            snapshots.drift(upstream, tmp_path)
+
+
 # -- the command line
 
 

@@ -21,6 +21,7 @@ def blocks(rng, log_ratio=0.0, noise=0.001, per_combo=40):
         combo=combo,
         candidate_ns=candidate,
         incumbent_ns=incumbent,
+        headline_combo=combo,
         beside_upstream_ns=candidate[:, 0],
         upstream_ns=2 * base[:, 0],
         child_log_ratio=np.full(len(combo), log_ratio),

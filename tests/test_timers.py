@@ -19,7 +19,6 @@ def test_orders_are_random():
         ((0, 1), (1, 0), (1, 0), (0, 1)),
         ((1, 0), (0, 1), (0, 1), (1, 0)),
     }
-    assert {t.headline for t in turns} == {(0, 2), (2, 0)}
     assert len({tuple(t.combo for t in turns[i : i + 3]) for i in range(0, 180, 3)}) == 6
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from workbench import child, judge, ledger, record, stats, targets, trial
+from workbench import child, contest, forkserver, judge, lane, ledger, record, stats, targets, trial
 from workbench.errors import Infrastructure, Refused, Usage
 from workbench.setting import Options
 
@@ -22,8 +22,8 @@ UPSTREAM = Options(incumbent="upstream", seed=11)
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """Two short pairs of processes: these tests are about reasons, not about error rates."""
-    monkeypatch.setattr(judge, "MEASURE_SECONDS", 0.05)
-    monkeypatch.setattr(judge, "MIN_ROUNDS", 2)
+    monkeypatch.setattr(contest, "MEASURE_SECONDS", 0.05)
+    monkeypatch.setattr(contest, "MIN_ROUNDS", 2)
     monkeypatch.setattr(trial, "BASELINE_PROCESSES", 3)
     for module in (stats, trial.gate):
         monkeypatch.setattr(module, "MAX_PROCESSES", 2)
@@ -262,7 +262,7 @@ def test_the_records_json_is_valid_under_its_published_schema(project):
 @pytest.fixture
 def bench(project):
     """A fork server and a watchdog on the project's target."""
-    server, watchdog = child.ForkServer(), child.Watchdog(30)
+    server, watchdog = forkserver.ForkServer(), child.Watchdog(30)
     core = max(os.sched_getaffinity(0))
     yield judge.Bench(server, watchdog, targets.load("pq_l2", project), core, lambda *a: None)
     watchdog.close()
@@ -273,7 +273,7 @@ def loaded(bench, source):
     """A lane of one combo that holds a kernel no policy has seen."""
     staged = trial.builds.stage(bench.target.root, "tests", source)
     loads = bench.target.inputs.workloads(np.random.default_rng(1))[:1]
-    return bench.lanes([staged], judge.plan(loads))
+    return bench.lanes([staged], lane.plan(loads))
 
 
 def test_what_a_kernel_prints_is_kept_apart_and_cannot_block_us(bench):

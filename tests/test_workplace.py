@@ -34,8 +34,8 @@ def test_old_builds_go(tmp_path, monkeypatch):
 def test_calibration_is_kept_a_host_class(project):
     target = targets.load("pq_l2", project)
     assert calibration.load(target, "a") == Calibration()
-    calibration.save(target, "a", Calibration(0.001, 0.002, 0.003, 18))
-    calibration.save(target, "b", Calibration(0.004, 0.005, 0.006, 18))
+    calibration.save(target, "a", Calibration(0.001, 0.002, 0.003, 18, 1e5))
+    calibration.save(target, "b", Calibration(0.004, 0.005, 0.006, 18, 1e5))
     assert calibration.load(target, "a").sigma == 0.001
     assert calibration.load(target, "b").sigma == 0.004
 
@@ -45,7 +45,7 @@ def test_a_broken_calibration_means_the_careful_default(project, content):
     target = targets.load("pq_l2", project)
     (target.folder / calibration.FILE).write_text(content)
     assert calibration.load(target, "a") == Calibration()
-    calibration.save(target, "a", Calibration(0.001, 0.002, 0.003, 18))
+    calibration.save(target, "a", Calibration(0.001, 0.002, 0.003, 18, 1e5))
     assert json.loads((target.folder / calibration.FILE).read_text())["a"]["processes"] == 18
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def stage(root: Path, host_class: str, source: str) -> Path:
         draft = path.with_suffix(".partial")
         draft.write_bytes(source.encode())
         draft.rename(path)
-        old = sorted(builds.iterdir(), key=lambda p: p.stat().st_mtime)[:-KEPT_BUILDS]
-        for folder in old:
-            shutil.rmtree(folder, ignore_errors=True)
+    os.utime(path.parent)  # a build in use is young, and the oldest go
+    for folder in sorted(builds.iterdir(), key=lambda p: p.stat().st_mtime)[:-KEPT_BUILDS]:
+        shutil.rmtree(folder, ignore_errors=True)
     return path

@@ -16,9 +16,18 @@ def load(target: Target, host_class: str) -> Calibration:
     """This host class's calibration, or the careful default."""
     try:
         known = json.loads((target.folder / FILE).read_text())
-        return Calibration(**known[host_class])
-    except (OSError, ValueError, KeyError, TypeError):
+        values = known[host_class]
+        found = Calibration(
+            sigma=float(values["sigma"]),
+            sigma_combo=float(values["sigma_combo"]),
+            delta=float(values["delta"]),
+            processes=int(values["processes"]),
+            geomean_ns=float(values["geomean_ns"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Calibration()
+    plausible = 0 < found.sigma < 1 and 0 < found.sigma_combo < 1 and 0 < found.delta < 1
+    return found if plausible else Calibration()
 
 
 def save(target: Target, host_class: str, calibration: Calibration) -> None:

@@ -205,9 +205,9 @@ def _counters() -> Iterator[Finding]:
 
 
 def _addresses() -> Iterator[Finding]:
-    from workbench import child
+    from workbench import forkserver
 
-    with child.address_randomisation_off() as granted:
+    with forkserver.address_randomisation_off() as granted:
         if granted:
             yield Finding("address randomisation", "ok", "can be switched off for the runners")
             return

@@ -55,13 +55,20 @@ class Verdict:
     sentence: str
 
 
-def settled(estimate: Estimate, calibration: Calibration) -> bool:
-    """Whether more pairs of processes could still change a keep into a discard or back."""
+def settled(estimate: Estimate, calibration: Calibration, *, simpler: bool) -> bool:
+    """Whether more pairs of processes can no longer change the verdict.
+
+    A ``simpler`` candidate may yet be kept for being as fast, so it goes on while that is open.
+    """
     if estimate.processes < MIN_PROCESSES:
         return False
     if estimate.processes >= MAX_PROCESSES:
         return True
-    return _is_faster(estimate, calibration) or _cannot_be_faster(estimate, calibration)
+    if _is_faster(estimate, calibration):
+        return True
+    if simpler and not _is_slower(estimate):
+        return _is_equivalent(estimate, calibration)
+    return _cannot_be_faster(estimate, calibration)
 
 
 def _forms(estimate: Estimate) -> list[tuple[float, float, float]]:
@@ -77,6 +84,10 @@ def _is_faster(estimate: Estimate, calibration: Calibration) -> bool:
 
 def _cannot_be_faster(estimate: Estimate, calibration: Calibration) -> bool:
     return any(low > -calibration.delta for _, low, _ in _forms(estimate))
+
+
+def _is_slower(estimate: Estimate) -> bool:
+    return any(low > 0 for _, low, _ in _forms(estimate))
 
 
 def _is_equivalent(estimate: Estimate, calibration: Calibration) -> bool:
@@ -152,7 +163,7 @@ def decide(
     if _is_equivalent(estimate, calibration) and syntax_sizes[0] < syntax_sizes[1]:
         nodes = f"{syntax_sizes[0]} syntax nodes instead of {syntax_sizes[1]}"
         return Verdict("keep", "simpler", EXIT_KEEP, f"as fast, with {nodes} ({change})")
-    if any(low > 0 for _, low, _ in _forms(estimate)):
+    if _is_slower(estimate):
         return Verdict("discard", "slower", EXIT_DISCARD, change)
     smallest = f"a gain of {-math.expm1(-calibration.delta):.2%} or more"
     known = "is excluded" if _cannot_be_faster(estimate, calibration) else "is not proven"

@@ -14,8 +14,11 @@ from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
 
-# Where numba keeps compiled code changes no result.
-_NEUTRAL_SETTINGS = frozenset(("NUMBA_CACHE_DIR",))
+# Settings that change the code numba generates: they reach the runners, and nothing else does.
+NUMBA_PASSED = (
+    *("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_ENABLE_AVX", "NUMBA_DISABLE_INTEL_SVML"),
+    *("NUMBA_OPT", "NUMBA_LOOP_VECTORIZE", "NUMBA_SLP_VECTORIZE", "NUMBA_BOUNDSCHECK"),
+)
 _DISTRIBUTIONS = (
     *("numpy", "numba", "llvmlite", "scipy", "pandas", "pyarrow", "papermill"),
     *("workbench", "pylance", "faiss-cpu", "av", "imageio-ffmpeg"),
@@ -37,7 +40,7 @@ class HostClass:
     numba, llvmlite, numpy : str
         Versions.
     numba_env : mapping of str to str
-        ``NUMBA_*`` settings of the environment that can change generated code.
+        Those of `NUMBA_PASSED` that the environment sets.
     judge_sha256 : str
         Digest of the judge's files.
     """
@@ -77,11 +80,7 @@ def current(judge_sha256: str) -> HostClass:
         llvmlite=importlib.metadata.version("llvmlite"),
         numpy=importlib.metadata.version("numpy"),
         judge_sha256=judge_sha256,
-        numba_env={
-            name: value
-            for name, value in sorted(os.environ.items())
-            if name.startswith("NUMBA_") and name not in _NEUTRAL_SETTINGS
-        },
+        numba_env={name: os.environ[name] for name in NUMBA_PASSED if name in os.environ},
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.arena import Arena, Layout, Slot
-from workbench.child import ForkServer
+from workbench.forkserver import ForkServer
 from workbench.targets import Arrays, Target, Workload
 
 # Room for this many requests a combo. One turn answers as many of them as make it long enough.
@@ -74,6 +74,8 @@ class Lane:
         layout: Plan,
         cores: Sequence[int],
         pad_bytes: int = 0,
+        *,
+        bounds: bool = False,
     ) -> None:
         self.plan = layout
         self.arena = Arena.create()
@@ -91,6 +93,7 @@ class Lane:
             "state_offset": layout.state_offset,
             "cores": list(cores),
             "pad_bytes": pad_bytes,
+            "bounds": bounds,
         }
         self.runner = server.spawn(job, self.arena)
 

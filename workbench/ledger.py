@@ -26,6 +26,7 @@ from workbench.errors import Infrastructure
 
 MISSING = "n/a"
 LOCK_SECONDS = 60.0
+SLACK = 1.05  # see `best`
 
 _QUALITY = (
     *("commit", "quality", "benchguard", "quality_mean_gap_db", "quality_min_gap_db", "score"),
@@ -64,7 +65,7 @@ class Row:
     commit : str
         Short commit of the checkout, with ``+`` when the kernel differs from it.
     timestamp : str
-        When the trial began, ISO 8601.
+        When the verdict fell, ISO 8601.
     status, reason : str
         One of `STATUSES`, one of `REASONS`.
     ratio, ci_low, ci_high : float or None
@@ -266,14 +267,29 @@ def read_table(path: Path) -> list[dict[str, str]]:
 
 
 def best(rows: Iterable[Row], host_class: str) -> Row | None:
-    """Return the newest kept row, or baseline, of a host class that no later row revokes."""
-    found = None
+    """Return the row a trial of a host class has to beat; None if there is none.
+
+    That is the newest kept row or baseline that no later row revokes. A kept row more than 5 %
+    slower than the best before it does not count: it was raced against something else, for
+    instance upstream. The slack is there because ``ratio_vs_upstream`` of different runs differs
+    by 1-2 %. A baseline always counts: measuring one is a person's explicit act.
+    """
+    found: Entry | None = None
     for entry in history(rows):
-        if entry.host_class == host_class and entry.status in ("keep", "baseline"):
-            found = found if entry.revoked else entry
+        if entry.host_class != host_class or entry.revoked:
+            continue
+        if entry.status == "baseline" or (entry.status == "keep" and not _slower(entry, found)):
+            found = entry
     if found is None:
         return None
     return Row(**{f.name: getattr(found, f.name) for f in dataclasses.fields(Row)})
+
+
+def _slower(entry: Row, before: Row | None) -> bool:
+    """Whether a row is clearly slower than another, as far as both were raced with upstream."""
+    if before is None or before.ratio_vs_upstream is None or entry.ratio_vs_upstream is None:
+        return False
+    return entry.ratio_vs_upstream > SLACK * before.ratio_vs_upstream
 
 
 def history(rows: Iterable[Row]) -> list[Entry]:
@@ -304,6 +320,19 @@ def _header(focus: str) -> bytes:
     return "\t".join(COLUMNS[focus]).encode() + b"\n"
 
 
+def spell_text(text: str) -> str:
+    r"""Spell a text so that it stays on one line of any file: what would not becomes a space.
+
+    Examples
+    --------
+    >>> spell_text("two\nlines")
+    'two lines'
+    """
+    # Cc and Cs: control characters and lone surrogates; Zl and Zp: line ends of Unicode.
+    kept = (" " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in text)
+    return "".join(kept).strip()
+
+
 def _spell(value: object) -> str:
     """Spell a value as one field."""
     if value is None:
@@ -312,11 +341,7 @@ def _spell(value: object) -> str:
         return str(int(value))
     if isinstance(value, float):
         return repr(float(value))  # float() because a numpy float has another repr
-    # Cc and Cs: control characters and lone surrogates; Zl and Zp: line ends of Unicode.
-    text = "".join(
-        " " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in str(value)
-    )
-    return text.strip()
+    return spell_text(str(value))
 
 
 def _check(focus: str, fields: Mapping[str, str]) -> None:

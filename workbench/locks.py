@@ -1,11 +1,14 @@
-"""Two locks: one trial a target, and one timing trial a core of this machine."""
+"""What must not meet: two trials of a target, two timing trials on a core, Ctrl-C and a write."""
 
 from __future__ import annotations
 
 import contextlib
-import tempfile
+import errno
+import signal
+import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from filelock import FileLock, Timeout
 
@@ -33,21 +36,38 @@ def exclusive(target: Target) -> Iterator[None]:
 def timing_core(core: int, waiting: Callable[[], None]) -> Iterator[None]:
     """Hold this machine's lock of one core: two trials never time at once.
 
-    Calls ``waiting`` every half second while another trial has it.
+    The lock is a socket address of the machine, not a file: it needs no folder or permission
+    and goes with its process. Calls ``waiting`` every half second while another trial has it.
     """
-    lock = FileLock(Path(tempfile.gettempdir()) / f"workbench-core-{core}.lock")
-    for _ in range(2 * CORE_WAIT_SECONDS):
-        try:
-            lock.acquire(timeout=0.5)
-            break
-        except Timeout:
-            waiting()
-    else:
-        raise Infrastructure(
-            f"core {core} has been busy timing another trial for {CORE_WAIT_SECONDS} s: "
-            "wait for it, or stop it"
-        )
+    with socket.socket(socket.AF_UNIX) as lock:
+        for _ in range(2 * CORE_WAIT_SECONDS):
+            try:
+                lock.bind(f"\0workbench-core-{core}")
+                break
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                waiting()
+                time.sleep(0.5)
+        else:
+            raise Infrastructure(
+                f"core {core} has been busy timing another trial for {CORE_WAIT_SECONDS} s: "
+                "wait for it, or stop it"
+            )
+        yield
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C back until what is inside is done, so that a record never lacks its row."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python interrupts the main thread only
+        return
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
     try:
         yield
     finally:
-        lock.release()
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt

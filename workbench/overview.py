@@ -68,12 +68,12 @@ def history(
 def add_lesson(name: str, text: str, root: Path | None = None) -> Path:
     """Append one line to the target's lessons.md, synced; returns its path in the project."""
     target = target_folders.load(name, root)
-    line = " ".join(text.split())
+    line = " ".join(ledger.spell_text(text).split())
     if not line:
         raise Usage("a lesson needs words: workbench lesson TARGET TEXT")
     path = target.folder / "lessons.md"
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    with path.open("a") as file:
+    with path.open("a", encoding="utf-8") as file:
         file.write(f"- {today}: {line}\n")
         file.flush()
         os.fsync(file.fileno())

@@ -156,6 +156,21 @@ def json_schema() -> dict[str, Any]:
     }
 
 
+def check_writable(root: Path) -> None:
+    """Refuse a reports folder that cannot take a record, before anything slow is done for it.
+
+    Root may write anywhere, so a folder without any write bit counts as read-only.
+    """
+    trials = folder(root, "")
+    try:
+        trials.mkdir(parents=True, exist_ok=True)
+        writable = trials.stat().st_mode & 0o222 and os.access(trials, os.W_OK)
+    except OSError as error:
+        raise Infrastructure(f"{trials} cannot be made: {error.strerror}") from error
+    if not writable:
+        raise Infrastructure(f"{trials} is read-only, so no trial could be recorded")
+
+
 def folder(root: Path, trial_id: str) -> Path:
     """Where a trial's record lies."""
     return root / "reports" / "trials" / trial_id
@@ -165,7 +180,7 @@ def write(root: Path, record: TrialRecord, kernel: str, replicas: Sequence[Block
     """Put a record on disk: complete and synced, or not there at all.
 
     Writes ``trial.json``, ``kernels.py`` as judged and, when anything was timed,
-    ``blocks.parquet``; the folder appears under its name by one rename.
+    ``blocks.parquet`` and ``upstream.parquet``; the folder appears under its name by one rename.
     """
     final = folder(root, record.id)
     draft = final.with_name(f".{record.id}.partial")
@@ -174,13 +189,15 @@ def write(root: Path, record: TrialRecord, kernel: str, replicas: Sequence[Block
         (draft / "trial.json").write_text(record.to_json() + "\n")
         (draft / "kernels.py").write_text(kernel)
         if replicas:
-            _write_blocks(draft / "blocks.parquet", record, replicas)
+            _write_blocks(draft, record, replicas)
         for path in [*draft.iterdir(), draft]:
             sync(path)
         draft.rename(final)
         sync(final.parent)
-    except OSError as error:
+    except BaseException as error:
         shutil.rmtree(draft, ignore_errors=True)
+        if not isinstance(error, OSError):
+            raise
         raise Infrastructure(f"the record {final} cannot be written: {error}") from error
     return final
 
@@ -209,24 +226,30 @@ def sync(path: Path) -> None:
         os.close(fd)
 
 
-def _write_blocks(path: Path, record: TrialRecord, replicas: Sequence[Blocks]) -> None:
-    """One row a block: process pair, combo, the times of its turns in ns per request."""
+def _write_blocks(folder: Path, record: TrialRecord, replicas: Sequence[Blocks]) -> None:
+    """``blocks.parquet``, a row a block; ``upstream.parquet``, a row a pair. ns per request."""
     import numpy as np
     import pyarrow as pa
     from pyarrow import parquet
 
-    tables = []
-    for process, blocks in enumerate(replicas):
-        pairs = range(blocks.candidate_ns.shape[1])
+    blocks, headline = [], []
+    for process, part in enumerate(replicas):
+        pairs = range(part.candidate_ns.shape[1])
         columns = {
-            "process": np.full(len(blocks.combo), process),
-            "combo": blocks.combo,
-            **{f"candidate_{i}_ns": blocks.candidate_ns[:, i] for i in pairs},
-            **{f"incumbent_{i}_ns": blocks.incumbent_ns[:, i] for i in pairs},
-            "beside_upstream_ns": blocks.beside_upstream_ns,
-            "upstream_ns": blocks.upstream_ns,
+            "process": np.full(len(part.combo), process),
+            "combo": part.combo,
+            **{f"candidate_{i}_ns": part.candidate_ns[:, i] for i in pairs},
+            **{f"incumbent_{i}_ns": part.incumbent_ns[:, i] for i in pairs},
         }
-        tables.append(pa.table(columns))
-    combos = json.dumps([f"{c.shape}/{c.distribution}" for c in record.combos])
-    whole = pa.concat_tables(tables).replace_schema_metadata({"combos": combos})
-    parquet.write_table(whole, path)
+        blocks.append(pa.table(columns))
+        columns = {
+            "process": np.full(len(part.headline_combo), process),
+            "combo": part.headline_combo,
+            "candidate_ns": part.beside_upstream_ns,
+            "upstream_ns": part.upstream_ns,
+        }
+        headline.append(pa.table(columns))
+    combos = {"combos": json.dumps([f"{c.shape}/{c.distribution}" for c in record.combos])}
+    for name, tables in {"blocks": blocks, "upstream": headline}.items():
+        whole = pa.concat_tables(tables).replace_schema_metadata(combos)
+        parquet.write_table(whole, folder / f"{name}.parquet")

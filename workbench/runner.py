@@ -4,7 +4,7 @@ The fork server imports numpy and numba once and never sees a kernel. For each r
 fresh runners, so a process costs 10 ms instead of 600 ms. A runner loads one kernels.py, binds
 it to the workloads in its arena, and answers "run combo c" until its pipe closes.
 
-Started as ``python -s -P runner.py SOCKET_FD`` with a clean environment.
+Started as ``python -s -P runner.py SOCKET_FD PARENT_PID`` with a clean environment.
 """
 
 from __future__ import annotations
@@ -37,9 +37,11 @@ PR_SET_PDEATHSIG = 1
 MAX_FILE_BYTES = 64 << 20
 
 
-def die_with_parent() -> None:
-    """Ask the kernel to kill this process when the one that made it ends."""
+def die_with_parent(parent: int) -> None:
+    """Ask the kernel to kill this process when ``parent`` ends; it may have ended already."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def serve_forks(server: socket.socket) -> None:
@@ -55,10 +57,11 @@ def serve_forks(server: socket.socket) -> None:
             _, status = os.waitpid(job["reap"], 0)
             server.send(str(os.waitstatus_to_exitcode(status)).encode())
             continue
+        here = os.getpid()
         pid = os.fork()
         if pid == 0:
             server.close()
-            become_runner(job, fds)
+            become_runner(here, job, fds)
         for fd in fds:
             os.close(fd)
         server.send(str(pid).encode())
@@ -71,16 +74,20 @@ def warm_up() -> None:
     binding.set_option("workbench", ALIGNMENT_OPTION)
     from numba import njit
 
+    import workbench.arena
+    import workbench.counters
+    import workbench.targets  # noqa: F401 - imported once here, for every runner
+
     njit(lambda x: x + 1)(1)
     gc.collect()
     gc.freeze()
 
 
-def become_runner(job: dict[str, Any], fds: list[int]) -> None:
+def become_runner(server: int, job: dict[str, Any], fds: list[int]) -> None:
     """Run one job in this freshly forked process and exit, whatever happens."""
     commands, replies, arena_fd, output = fds
     try:
-        die_with_parent()
+        die_with_parent(server)
         os.dup2(output, 1)
         os.dup2(output, 2)
         os.sched_setaffinity(0, job["cores"])
@@ -97,7 +104,12 @@ def become_runner(job: dict[str, Any], fds: list[int]) -> None:
 
 def send_failure(replies: int, error: BaseException) -> None:
     """Tell the parent what went wrong; the text comes from the kernel and is not to be trusted."""
-    kind = "memory" if isinstance(error, MemoryError) else "raised"
+    kind = "raised"
+    if isinstance(error, MemoryError):
+        kind = "memory"
+    elif isinstance(error, OSError):  # a full disk is not the kernel's doing
+        kind = "machine"
+    sys.stdout.flush()
     text = f"{type(error).__name__}: {error}"[:4000]
     send(replies, {"error": kind, "text": text})
 
@@ -200,8 +212,9 @@ def load_variant(job: dict[str, Any]) -> tuple[types.ModuleType, types.ModuleTyp
 
     from workbench.targets import cache_compiled, load_file
 
-    os.environ["NUMBA_CACHE_DIR"] = job["cache_dir"]
-    vars(numba.config)["CACHE_DIR"] = job["cache_dir"]
+    cache = f"{job['cache_dir']}-bounds" if job["bounds"] else job["cache_dir"]
+    os.environ["NUMBA_CACHE_DIR"] = cache
+    vars(numba.config).update(CACHE_DIR=cache, BOUNDSCHECK=1 if job["bounds"] else None)
     module = load_file(Path(job["kernels"]), "kernels")
     cache_compiled(module)
     return module, load_file(Path(job["bench"]), "bench")
@@ -222,6 +235,6 @@ def blocks_aligned(kernels: types.ModuleType) -> bool | None:
 
 
 if __name__ == "__main__":
-    die_with_parent()
+    die_with_parent(int(sys.argv[2]))
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     serve_forks(socket.socket(fileno=int(sys.argv[1])))

@@ -51,6 +51,8 @@ class Setting:
     target: Target
     options: Options
     source: str
+    commit: str
+    description: str
     rival: Incumbent
     files: dict[str, str]
     judge_sha256: str
@@ -71,6 +73,7 @@ def settle(target: Target, options: Options) -> Setting:
     rows_path = ledger.path(target.folder, options.focus)
     rows = ledger.read(rows_path)
     ledger.check_appendable(rows_path)
+    record.check_writable(target.root)
     policy.verify_committed(target.root, target.folder)
     files = policy.judge_files(target.root, target.folder)
     digest = policy.judge_sha256(files)
@@ -79,11 +82,13 @@ def settle(target: Target, options: Options) -> Setting:
     if options.mode == "baseline" and baselines and not options.rebaseline:
         raise Usage(
             f"{target.name} has a baseline on this host class ({baselines[-1].timestamp}); "
-            f"`workbench trial {target.name} --mode baseline --rebaseline` measures a new one"
+            f"`workbench init {target.name} --rebaseline` measures a new one"
         )
     source = policy.read_source(target.kernels_path)
     if options.mode == "baseline":
-        ref = record.IncumbentRef("baseline", incumbent.head(target), incumbent.sha256(source))
+        ref = record.IncumbentRef(
+            "baseline", incumbent.head(target, source), incumbent.sha256(source)
+        )
         rival = Incumbent(source, ref)
     else:
         rival = incumbent.find(target, options.focus, machine.id, options.incumbent)
@@ -91,6 +96,8 @@ def settle(target: Target, options: Options) -> Setting:
         target=target,
         options=options,
         source=source,
+        commit=incumbent.head(target, source),
+        description=" ".join(options.description.encode(errors="replace").decode().split()),
         rival=rival,
         files=files,
         judge_sha256=digest,

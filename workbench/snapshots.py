@@ -294,9 +294,21 @@ def drift(upstream: str | None = None, root: Path | None = None) -> tuple[DriftR
     -------
     tuple of DriftReport
         One for each upstream. Nothing in the project is changed.
+
+    Raises
+    ------
+    Usage
+        If nothing is recorded of that upstream.
+    Infrastructure
+        If nothing is recorded at all.
     """
     root = root or targets.find_root()
     pairs = [name.split("/") for name in recorded(root)]
+    if not pairs:
+        raise Infrastructure(
+            "no evidence: nothing is recorded under snapshots/, so nothing can be compared; "
+            "restore it with git checkout -- snapshots"
+        )
     known = sorted({name for name, _ in pairs})
     if upstream is not None and upstream not in known:
         raise Usage(_unknown(upstream, known))

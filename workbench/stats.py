@@ -35,12 +35,19 @@ class Calibration:
         Smallest change worth keeping (log ratio).
     processes : int
         How many pairs it was measured on; 0 means the default of an uncalibrated machine.
+    geomean_ns : float
+        The time of the kernel it was measured with: a much faster one is noisier.
     """
 
     sigma: float = 0.0035
     sigma_combo: float = 0.012
     delta: float = 0.005
     processes: int = 0
+    geomean_ns: float = 0.0
+
+    def holds_for(self, geomean_ns: float) -> bool:
+        """Whether a kernel is slow enough to be judged by it: at least half as slow."""
+        return geomean_ns >= self.geomean_ns / 2
 
 
 @dataclass(frozen=True)
@@ -53,18 +60,21 @@ class Blocks:
         Index of the combo.
     candidate_ns, incumbent_ns : ndarray of float, shape (blocks, 4)
         Time per request of each turn on the parent's clock, the cost of a null turn removed.
-    beside_upstream_ns, upstream_ns : ndarray of float, shape (blocks,)
-        Candidate and upstream, beside each other on a request of their own.
     child_log_ratio : ndarray of float, shape (blocks,)
         Median log ratio by the children's own clocks; an alarm, never a verdict.
+    headline_combo : ndarray of int, shape (pairs,)
+        Index of the combo of each pair of candidate and upstream.
+    beside_upstream_ns, upstream_ns : ndarray of float, shape (pairs,)
+        Candidate and upstream on the same request, per request.
     """
 
     combo: NDArray[np.int64]
     candidate_ns: NDArray[np.float64]
     incumbent_ns: NDArray[np.float64]
+    child_log_ratio: NDArray[np.float64]
+    headline_combo: NDArray[np.int64]
     beside_upstream_ns: NDArray[np.float64]
     upstream_ns: NDArray[np.float64]
-    child_log_ratio: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -77,7 +87,7 @@ class Replica:
         Median over blocks of the median, and of the minimum, form of the block's log ratio.
     vs_upstream : ndarray of float, shape (combos,)
         Median log ratio of the candidate to upstream.
-    candidate_ns, incumbent_ns, upstream_ns : ndarray of float, shape (combos,)
+    candidate_ns, incumbent_ns : ndarray of float, shape (combos,)
         Median time per request.
     clock_gap : float
         D by the children's clocks minus D by the parent's.
@@ -88,7 +98,6 @@ class Replica:
     vs_upstream: NDArray[np.float64]
     candidate_ns: NDArray[np.float64]
     incumbent_ns: NDArray[np.float64]
-    upstream_ns: NDArray[np.float64]
     clock_gap: float
 
     @property
@@ -108,17 +117,18 @@ def summarise(blocks: Blocks, n_combos: int) -> Replica:
     d_min = np.log(candidate.min(axis=1) / incumbent.min(axis=1))
     d_upstream = np.log(blocks.beside_upstream_ns / blocks.upstream_ns)
 
-    def per_combo(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.array([np.median(values[blocks.combo == c]) for c in range(n_combos)])
+    def per_combo(
+        values: NDArray[np.float64], combo: NDArray[np.int64] = blocks.combo
+    ) -> NDArray[np.float64]:
+        return np.array([np.median(values[combo == c]) for c in range(n_combos)])
 
     by_median = per_combo(d_median)
     return Replica(
         by_median=by_median,
         by_min=per_combo(d_min),
-        vs_upstream=per_combo(d_upstream),
+        vs_upstream=per_combo(d_upstream, blocks.headline_combo),
         candidate_ns=per_combo(np.median(candidate, axis=1)),
         incumbent_ns=per_combo(np.median(incumbent, axis=1)),
-        upstream_ns=per_combo(blocks.upstream_ns),
         clock_gap=float(per_combo(blocks.child_log_ratio).mean() - by_median.mean()),
     )
 
@@ -209,8 +219,10 @@ def estimate(
     vs_upstream = np.array([r.vs_upstream for r in replicas])
     times = {
         part: np.median([getattr(r, part) for r in replicas], axis=0)
-        for part in ("candidate_ns", "incumbent_ns", "upstream_ns")
+        for part in ("candidate_ns", "incumbent_ns")
     }
+    # From the ratio measured side by side, so that the times and the ratio agree.
+    times["upstream_ns"] = times["candidate_ns"] / np.exp(np.median(vs_upstream, axis=0))
     combos = tuple(
         ComboEstimate(
             shape,
@@ -242,4 +254,6 @@ def calibrate(replicas: Sequence[Replica]) -> Calibration:
     per_combo = np.array([r.by_median for r in replicas])
     sigma_combo = max(2 * float(np.sqrt(np.var(per_combo, axis=0, ddof=1).mean())), sigma)
     # At least 0.3 %: below it lies what identical and neutrally edited kernels were seen to do.
-    return Calibration(sigma, sigma_combo, max(0.003, 1.5 * sigma), len(replicas))
+    times = np.median([r.candidate_ns for r in replicas], axis=0)
+    geomean_ns = float(np.exp(np.log(times).mean()))
+    return Calibration(sigma, sigma_combo, max(0.003, 2 * sigma), len(replicas), geomean_ns)

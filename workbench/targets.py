@@ -82,7 +82,7 @@ class Target:
     root, folder : Path
         The project and the target's own folder.
     spec : mapping
-        ``target.toml`` as parsed.
+        ``target.toml``, checked: see `workbench.spec.Spec`.
     """
 
     name: str
@@ -172,19 +172,32 @@ def cache_compiled(module: types.ModuleType) -> None:
 def find_root(start: Path | None = None) -> Path:
     """The project's root: the nearest folder upwards whose pyproject.toml has [tool.workbench].
 
-    Looks from ``start`` (default: ``$WORKBENCH_ROOT``, else the working directory), then from
-    the folder this package lives in, so that an editable install works from anywhere.
+    Looks from ``start``, by default ``$WORKBENCH_ROOT``. Where neither is given it looks from the
+    working directory, then from the folder this package lives in, so that an editable install
+    works from anywhere.
+
+    Raises
+    ------
+    Usage
+        If there is no such folder.
     """
-    origin = start or Path(os.environ.get("WORKBENCH_ROOT", "."))
-    for base in (origin.resolve(), Path(__file__).resolve().parent):
+    named = start or os.environ.get("WORKBENCH_ROOT")
+    origin = Path(named or ".").resolve()
+    for base in [origin] if named else [origin, Path(__file__).resolve().parent]:
         for folder in (base, *base.parents):
-            marker = folder / "pyproject.toml"
-            if marker.is_file() and "[tool.workbench]" in marker.read_text():
+            if _is_root(folder):
                 return folder
     raise Usage(
-        f"no workbench project at or above {origin.resolve()}: "
+        f"no workbench project at or above {origin}: "
         "run inside a clone, or set WORKBENCH_ROOT to one"
     )
+
+
+def _is_root(folder: Path) -> bool:
+    try:
+        return b"[tool.workbench]" in (folder / "pyproject.toml").read_bytes()
+    except OSError:
+        return False
 
 
 def names(root: Path | None = None) -> list[str]:
@@ -201,13 +214,15 @@ def load(name: str, root: Path | None = None) -> Target:
     Usage
         If there is no such target (near names are suggested).
     Infrastructure
-        If the folder is incomplete or ``target.toml`` cannot be read.
+        If the folder is incomplete, or ``target.toml`` is not what `workbench.spec` says.
 
     Examples
     --------
     >>> load("pq_l2").name
     'pq_l2'
     """
+    from workbench import spec  # here, because a runner needs this file but not pydantic
+
     root = root or find_root()
     known = names(root)
     if name not in known:
@@ -219,10 +234,11 @@ def load(name: str, root: Path | None = None) -> Target:
     if missing:
         raise Infrastructure(f"targets/{name} lacks {', '.join(missing)}: restore it from git")
     try:
-        spec = tomllib.loads((folder / "target.toml").read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Infrastructure(f"targets/{name}/target.toml cannot be read: {error}") from error
-    return Target(name=name, root=root, folder=folder, spec=spec)
+        table = tomllib.loads((folder / "target.toml").read_bytes().decode("utf-8"))
+        checked = spec.parse(table)
+    except (ValueError, RecursionError) as error:
+        raise Infrastructure(f"targets/{name}/target.toml: {error}") from error
+    return Target(name=name, root=root, folder=folder, spec=checked)
 
 
 def specialise(loop: Callable[..., Any], kernels: Any) -> Callable[..., Any]:

@@ -25,13 +25,10 @@ class Turn:
         Index of the combo.
     orders : tuple of (int, int)
         For each of the four pairs, 0 and 1 in the order they run.
-    headline : tuple of (int, int)
-        Candidate (0) and upstream (2) in the order they run beside each other.
     """
 
     combo: int
     orders: tuple[tuple[int, int], ...]
-    headline: tuple[int, int]
 
 
 def schedule(rng: np.random.Generator, n_combos: int) -> Iterator[Turn]:
@@ -39,7 +36,7 @@ def schedule(rng: np.random.Generator, n_combos: int) -> Iterator[Turn]:
     for combo in rng.permutation(n_combos):
         flip = bool(rng.integers(2))
         orders = tuple((b, a) if flip else (a, b) for a, b in PATTERN)
-        yield Turn(int(combo), orders, (0, 2) if rng.integers(2) else (2, 0))
+        yield Turn(int(combo), orders)
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,7 @@ def workloads(rng):
 
 
 def battery(rng):
-    """Correctness cases: fifteen combos, then the edges of the surface."""
+    """Correctness cases: fifteen combos, the edges of the surface, two lengths nobody can know."""
     for shape in SHAPES:
         for distribution in BATTERY_DISTRIBUTIONS:
             yield workload(rng, shape, distribution, BATTERY_ROWS)
@@ -146,3 +146,7 @@ def battery(rng):
     yield edge("one-code", large, 200, np.full((200, large[1]), 131, np.uint8))
     extremes = rng.integers(2, size=(333, small[1]), dtype=np.uint8) * np.uint8(255)
     yield edge("extreme-codes", small, 333, extremes)
+    for shape in (small, large):
+        rows = int(rng.integers(BATTERY_ROWS + 1, 30_000))
+        codes = rng.integers(256, size=(rows, shape[1]), dtype=np.uint8)
+        yield edge("random-rows", shape, rows, codes)

@@ -33,7 +33,7 @@ def make_record(factor=0.41, processes=3, seed=0, **changes):
     replicas = []
     for _ in range(processes):
         d = math.log(factor) + rng.normal(0, 0.003, 9)
-        replicas.append(stats.Replica(d, d, d - 0.1, base_ns * np.exp(d), base_ns, base_ns, 0.0))
+        replicas.append(stats.Replica(d, d, d - 0.1, base_ns * np.exp(d), base_ns, 0.0))
     found = stats.estimate(replicas, NAMES, CALIBRATION)
     figures = {
         "ratio": found.ratio,

@@ -170,6 +170,11 @@ def test_the_battery_has_the_floor_of_shapes_and_distributions_and_all_edges() -
     assert len(large) == 15
     rows = {w.outputs["out"][0][0] for w in battery}
     assert {0, 1, 63, 77} <= rows
+    unknown = {w.name: w.outputs["out"][0][0] for w in battery if w.distribution == "random-rows"}
+    assert unknown.keys() == {"128x16x256/random-rows", "768x96x256/random-rows"}
+    assert all(4_096 < n < 30_000 for n in unknown.values())
+    again = {w.outputs["out"][0][0] for w in TARGET.inputs.battery(np.random.default_rng(1))}
+    assert again.isdisjoint(unknown.values())
     used = {w.distribution: np.unique(w.fixture["codes"]) for w in battery}
     assert used["one-code"].tolist() == [131]
     assert used["extreme-codes"].tolist() == [0, 255]

@@ -5,6 +5,7 @@ Imports are lazy, file by file: ``workbench --help`` loads typer and nothing els
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 import typer
 
 from workbench.cli import doctor, scaffold, snapshots, trials
+from workbench.cli.terminal import visible
 from workbench.errors import Infrastructure, Usage, WorkbenchError
 
 EXIT_CODES = """
@@ -39,7 +41,13 @@ INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point: turns every failure into one line on stderr and an exit code."""
-    sys.exit(run(arguments))
+    code = run(arguments)
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:  # nobody takes the rest, and Python would end with a code of its own
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -54,12 +62,18 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return fail(str(error), error.exit_code)
     except UsageError as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
+        if not message.strip():  # no arguments at all: the help has been shown
+            return Usage.exit_code
         return fail(f"{message} (see workbench --help)", Usage.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader of our output has gone
-        return 0
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):
+            return 0  # typer and rich end so when the reader of our output has gone
+        raise
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename is not None else ""
+        return fail(f"{place}{error.strerror or error}", Infrastructure.exit_code)
     except Exception as error:
         if "WORKBENCH_DEBUG" in os.environ:
             traceback.print_exc()
@@ -67,11 +81,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
         advice = "WORKBENCH_DEBUG=1 shows where; please report it"
         return fail(f"internal error: {kind}: {error} ({advice})", Infrastructure.exit_code)
     if code == INTERRUPTED:  # some versions of typer turn Ctrl-C into this code themselves
-        return fail("interrupted: nothing was recorded, and no process is left", INTERRUPTED)
+        return fail(
+            "interrupted: no process is left; workbench history says what was recorded", INTERRUPTED
+        )
     return code if isinstance(code, int) else 0
 
 
 def fail(message: str, code: int) -> int:
     """Say one line on stderr."""
-    typer.echo(f"workbench: {' '.join(message.split())}", err=True)
+    with contextlib.suppress(OSError):  # a stderr that takes nothing does not change the code
+        typer.echo(f"workbench: {visible(' '.join(message.split()))}", err=True)
     return code

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workbench.cli.terminal import visible
+
 if TYPE_CHECKING:
     from workbench.record import TrialRecord
+    from workbench.setting import Options
 
 app = typer.Typer()
 
@@ -25,6 +30,7 @@ TargetName = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Focus = Annotated[str, typer.Option(help="Which ledger.")]
+Rebaseline = Annotated[bool, typer.Option("--rebaseline", help="Measure the baseline again.")]
 
 
 @app.command("targets", epilog="Example: workbench targets --json")
@@ -38,18 +44,22 @@ def list_targets(as_json: Json = False) -> None:
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table("target", "status", "ratio to upstream", "trials", "what it is")
     for row in rows:
         ratio = "not measured here" if row["ratio"] is None else f"{row['ratio']:.4f}"
-        table.add_row(row["target"], row["status"], ratio, str(row["trials"]), row["title"])
+        table.add_row(row["target"], row["status"], ratio, str(row["trials"]), Text(row["title"]))
     Console().print(table)
 
 
 @app.command(epilog="Example: workbench init pq_l2")
-def init(target: TargetName, as_json: Json = False) -> None:
+def init(target: TargetName, rebaseline: Rebaseline = False, as_json: Json = False) -> None:
     """Start a ledger on this machine: measure the baseline and calibrate the judge."""
-    _report(_run(target, "baseline", quiet=as_json), as_json=as_json)
+    from workbench.setting import Options
+
+    options = Options(mode="baseline", rebaseline=rebaseline)
+    _report(_run(target, options, quiet=as_json), as_json=as_json)
 
 
 @app.command(
@@ -64,7 +74,7 @@ def trial(
         str | None, typer.Option(help="'upstream' or a commit, instead of the best kept kernel.")
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Replay a trial's inputs.")] = None,
-    rebaseline: Annotated[bool, typer.Option(help="Measure the baseline again.")] = False,
+    rebaseline: Rebaseline = False,
     notebook: Annotated[
         bool, typer.Option(help="Run through notebooks/trial.ipynb and keep it in the record.")
     ] = False,
@@ -78,7 +88,7 @@ def trial(
         from workbench import executed
 
         _report(executed.run(target, options), as_json=as_json)
-    _report(_run_options(target, options, quiet=as_json), as_json=as_json)
+    _report(_run(target, options, quiet=as_json), as_json=as_json)
 
 
 @app.command(epilog="Example: workbench best pq_l2")
@@ -105,6 +115,7 @@ def history(target: TargetName, focus: Focus = "performance", as_json: Json = Fa
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table("when", "status", "reason", "ratio", "interval", "vs upstream", "what was tried")
     for row in rows:
@@ -114,7 +125,7 @@ def history(target: TargetName, focus: Focus = "performance", as_json: Json = Fa
         ]
         style = None if row["this_host"] else "dim"
         cells = (row["timestamp"][:16], row["status"], row["reason"] or "", numbers[0], interval)
-        table.add_row(*cells, numbers[1], row["description"], style=style)
+        table.add_row(*cells, numbers[1], Text(row["description"]), style=style)
     Console().print(table)
     if not all(row["this_host"] for row in rows):
         typer.echo("dim rows were measured on another host class: not comparable with this one")
@@ -130,20 +141,12 @@ def lesson(
     typer.echo(f"added to {overview.add_lesson(target, text)}")
 
 
-def _run(target: str, mode: str, *, quiet: bool) -> TrialRecord:
-    from workbench.setting import Options
-
-    return _run_options(target, Options(mode=mode), quiet=quiet)
-
-
-def _run_options(target: str, options: object, *, quiet: bool) -> TrialRecord:
+def _run(target: str, options: Options, *, quiet: bool) -> TrialRecord:
     """Run a trial with a progress bar on stderr, where there is a person to see it."""
     import sys
 
     from workbench import trial as trials
-    from workbench.setting import Options
 
-    assert isinstance(options, Options)
     if quiet or not sys.stderr.isatty():
         return trials.run(target, options)
     from rich.console import Console
@@ -159,13 +162,16 @@ def _run_options(target: str, options: object, *, quiet: bool) -> TrialRecord:
 
 
 def _report(record: TrialRecord, *, as_json: bool) -> None:
-    """Print a trial's verdict and end with its exit code."""
-    if as_json:
-        typer.echo(record.to_json())
-        raise typer.Exit(record.exit_code)
-    typer.echo(record.sentence)
+    """Print a trial's verdict and end with its exit code, even where nobody takes the output."""
+    with contextlib.suppress(OSError):
+        typer.echo(record.to_json() if as_json else "\n".join(map(visible, _lines(record))))
+    raise typer.Exit(record.exit_code)
+
+
+def _lines(record: TrialRecord) -> Iterator[str]:
+    yield record.sentence
     if record.ratio_vs_upstream is not None:
-        typer.echo(
+        yield (
             f"ratio to upstream {record.ratio_vs_upstream:.4f}, worst combo "
             f"{record.worst_combo} {record.worst_ratio:.4f}, "
             f"{record.geomean_ns:,.0f} ns a request, "
@@ -173,8 +179,7 @@ def _report(record: TrialRecord, *, as_json: bool) -> None:
             f"{record.seconds:.1f} s"
         )
     if record.failure is not None and record.failure.untrusted_output:
-        typer.echo(f"the kernel printed (untrusted): {record.failure.untrusted_output!r}")
+        yield f"the kernel printed (untrusted): {record.failure.untrusted_output!r}"
     for warning in record.warnings:
-        typer.echo(f"warning: {warning}")
-    typer.echo(f"record: reports/trials/{record.id}")
-    raise typer.Exit(record.exit_code)
+        yield f"warning: {warning}"
+    yield f"record: reports/trials/{record.id}"

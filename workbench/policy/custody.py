@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from workbench import git
 from workbench.errors import Refused
 from workbench.targets import JUDGE_FILES
 
@@ -17,7 +18,8 @@ PACKAGE = Path(__file__).resolve().parents[1]
 JUDGE_MODULES = (
     *("errors", "targets", "simd", "policy", "oracles", "host", "ledger", "record", "incumbent"),
     *("arena", "child", "runner", "lane", "timers", "counters", "judge", "stats", "gate", "trial"),
-    *("setting", "builds", "calibration", "locks"),
+    *("setting", "builds", "calibration", "locks", "outcome", "contest", "forkserver"),
+    *("spec", "git"),
 )
 # Runs whenever the judge is imported, so it must be the committed one; but it lists the whole
 # package and changes with it, so it is no part of the digest that makes figures comparable.
@@ -185,28 +187,17 @@ def _is_blob(content: bytes, blob: str) -> bool:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    """Run git on the real repository: no GIT_* variable, no replaced object."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
     try:
-        answer = subprocess.run(
-            ["git", "--no-replace-objects", *arguments],
-            cwd=folder,
-            env={**clean, "LC_ALL": "C"},
-            capture_output=True,
-            text=True,
-            errors="surrogateescape",
-            timeout=30,
-            check=False,
-        )
+        return git.run(folder, *arguments).decode("utf-8", "surrogateescape")
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Refused(
             f"git cannot be run ({error}), so the judge's files cannot be compared with the "
             "committed ones: install git"
         ) from error
-    if answer.returncode:
-        reason = next(iter(answer.stderr.splitlines()), "").removeprefix("fatal: ")
+    except subprocess.CalledProcessError as error:
+        words = error.stderr.decode("utf-8", "replace").splitlines()
+        reason = next(iter(words), "").removeprefix("fatal: ")
         raise Refused(
             f"the judge's files cannot be compared with a commit ({reason or 'git failed'}): "
             "run in a git clone of the workbench with at least one commit"
-        )
-    return answer.stdout
+        ) from error

@@ -90,8 +90,10 @@ def read_source(path: Path) -> str:
     Raises
     ------
     UnreadableKernel
-        If the file is missing, larger than `MAX_BYTES`, or not UTF-8.
+        If the file is missing, a symbolic link, larger than `MAX_BYTES`, or not UTF-8.
     """
+    if path.is_symlink():
+        raise UnreadableKernel(f"{path} is a symbolic link: a kernel is a plain file")
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)

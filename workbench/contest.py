@@ -1,0 +1,321 @@
+"""Paired timing: candidate, incumbent and upstream in lock step on fresh processes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench import oracles
+from workbench.child import pinned_to
+from workbench.gate import Footprint
+from workbench.judge import (
+    CANDIDATE,
+    INCUMBENT,
+    UPSTREAM,
+    Bench,
+    agree,
+    blame,
+    truth,
+)
+from workbench.lane import MAX_BATCH, Lane, Plan
+from workbench.oracles import Mismatch
+from workbench.stats import Blocks
+from workbench.targets import Arrays
+from workbench.timers import PAIRS, Turn, schedule
+
+# A turn costs about 10 us of pipes and switching, which is measured and subtracted; a turn of
+# this length keeps what is left of it below the noise.
+TURN_NS = 150_000
+MEASURE_SECONDS = 0.7
+MIN_ROUNDS = 6
+# Candidate beside upstream: a lane that joins cold reads 4 % slow.
+UNTIMED, HEADLINE_PAIRS = 2, 8
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one pair of fresh processes gave.
+
+    Attributes
+    ----------
+    blocks : Blocks
+        Every block's times.
+    footprint : Footprint or None
+        Of the candidate; only the first replica measures more than its peak memory.
+    peak_rss_mb : float
+        The candidate's peak resident memory.
+    timed_share : float
+        Share of the measuring wall time that lies inside timed turns.
+    rounds : int
+        How many blocks of each combo.
+    batches : tuple of int
+        Requests per turn of each combo.
+    """
+
+    blocks: Blocks
+    footprint: Footprint | None
+    peak_rss_mb: float
+    timed_share: float
+    rounds: int
+    batches: tuple[int, ...]
+
+
+class Requests:
+    """Requests no runner has seen, drawn in bulk: every pair of turns takes new ones."""
+
+    POOL = 256
+
+    def __init__(self, layout: Plan, rng: np.random.Generator) -> None:
+        self._loads, self._rng = layout.workloads, rng
+        self._pools: list[Mapping[str, Any]] = [{}] * len(self._loads)
+        self._used = [self.POOL] * len(self._loads)
+
+    def take(self, combo: int, count: int) -> Arrays:
+        """``count`` new requests of one combo."""
+        if self._used[combo] + count > self.POOL:
+            self._pools[combo] = self._loads[combo].requests(self._rng, self.POOL)
+            self._used[combo] = 0
+        begin = self._used[combo]
+        self._used[combo] += count
+        return {name: pool[begin : begin + count] for name, pool in self._pools[combo].items()}
+
+
+def measure(
+    bench: Bench,
+    kernels: tuple[Path, Path, Path],
+    layout: Plan,
+    rng: np.random.Generator,
+    replica: int,
+    batches: tuple[int, ...] | None,
+    replay: Measured | None = None,
+) -> Measured:
+    """Time (candidate, incumbent, upstream) in lock step on one set of fresh processes.
+
+    Parameters
+    ----------
+    kernels : tuple of Path
+        Candidate, incumbent, upstream.
+    layout : Plan
+        Of the timed workloads.
+    replica : int
+        Which pair of processes this is; load order alternates with it.
+    batches : tuple of int or None
+        Requests per turn of each combo; None lets this replica choose them.
+    replay : Measured, optional
+        Repeat exactly this measurement's turns, on a build of the candidate whose every index is
+        checked: a kernel that reads ahead to the next requests of its turn raises then.
+
+    Raises
+    ------
+    Incorrect
+        If an output of a timed call is wrong.
+    CandidateFailure
+        If the candidate fails. An incumbent or upstream that fails is `Infrastructure`.
+    """
+    order = [CANDIDATE, INCUMBENT, UPSTREAM]
+    if replica % 2:
+        order = [INCUMBENT, CANDIDATE, UPSTREAM]
+    pad_bytes = int(rng.integers(1, 1 << 20))
+    files = [kernels[who] for who in order]
+    checked = kernels[CANDIDATE] if replay else None
+    with (
+        bench.lanes(files, layout, pad_bytes, checked) as loaded,
+        pinned_to(bench.core),
+    ):
+        lanes = [loaded[order.index(who)] for who in range(3)]
+        for who, lane in enumerate(lanes):
+            with blame(who), bench.watchdog.over(lane.runner):
+                lane.runner.receive()
+                for combo in range(len(layout.places)):
+                    lane.runner.bind(combo)
+        requests = Requests(layout, rng)
+        with bench.watchdog.over(*(lane.runner for lane in lanes)):
+            chosen = warm_up(lanes, requests, batches)
+        contest = Contest(bench, lanes, requests, chosen, rng)
+        rounds, begin = 0, time.perf_counter()
+        while not (
+            rounds >= replay.rounds
+            if replay
+            else rounds >= MIN_ROUNDS and time.perf_counter() - begin > MEASURE_SECONDS
+        ):
+            for turn in schedule(rng, len(chosen)):
+                contest.block(turn)
+            rounds += 1
+        contest.headline()
+        wall_ns = (time.perf_counter() - begin) * 1e9
+        peak_rss_mb = lanes[CANDIDATE].runner.peak_rss_mb()
+        first = replica == 0 and replay is None
+        footprint = measure_footprint(bench, lanes[CANDIDATE]) if first else None
+    share = contest.timed_ns / wall_ns
+    return Measured(contest.blocks(), footprint, peak_rss_mb, share, rounds, chosen)
+
+
+def warm_up(
+    lanes: list[Lane], requests: Requests, batches: tuple[int, ...] | None
+) -> tuple[int, ...]:
+    """Call everything a few times; choose how many requests make a turn long enough.
+
+    The incumbent's time decides, so that no candidate can choose its own batch.
+    """
+    chosen = []
+    for combo in range(len(lanes[0].plan.places)):
+        fastest_ns = [float("inf")] * len(lanes)
+        for who, lane in enumerate(lanes):
+            with blame(who):
+                lane.runner.prepare(combo, 1)
+                for _ in range(3):
+                    lane.offer(combo, requests.take(combo, 1))
+                    fastest_ns[who] = min(fastest_ns[who], lane.runner.turn(combo)[1])
+        count = int(np.clip(np.ceil(TURN_NS / max(fastest_ns[INCUMBENT], 1)), 1, MAX_BATCH))
+        if batches is not None:
+            count = batches[combo]
+        for who, lane in enumerate(lanes):
+            with blame(who):
+                lane.runner.prepare(combo, count)
+        chosen.append(count)
+    return tuple(chosen)
+
+
+class Contest:
+    """Runs blocks and keeps their times."""
+
+    def __init__(
+        self,
+        bench: Bench,
+        lanes: list[Lane],
+        requests: Requests,
+        batches: tuple[int, ...],
+        rng: np.random.Generator,
+    ) -> None:
+        self._bench, self._lanes, self._requests = bench, lanes, requests
+        self._batches, self._rng = batches, rng
+        self._rows: list[tuple[Turn, NDArray[Any], NDArray[Any]]] = []
+        self._headline: list[tuple[int, int, int]] = []
+        self._null_ns: list[int] = []
+        self.timed_ns = 0
+
+    def block(self, turn: Turn) -> None:
+        """Four pairs on one combo, each on new requests; outputs are checked."""
+        combo = turn.combo
+        clock, child_clock = np.empty((2, PAIRS)), np.empty((2, PAIRS))
+        sampled = int(self._rng.integers(PAIRS))
+        with self._bench.watchdog.over(*(lane.runner for lane in self._lanes)):
+            for pair, order in enumerate(turn.orders):
+                requests = self._offer(combo, order)
+                for who in order:
+                    clock[who, pair], child_clock[who, pair] = self._turn(who, combo)
+                self._compare(combo, requests, INCUMBENT)
+                if pair == sampled:
+                    row = int(self._rng.integers(self._batches[combo]))
+                    sample = self._row(combo, requests, row, (CANDIDATE, INCUMBENT))
+            # Only now: the reference would push the kernels' data out of the caches.
+            self._hold_against_truth(combo, *sample)
+            self._null_ns += [lane.runner.null_turn() for lane in self._lanes[:2]]
+        self.timed_ns += int(clock.sum())
+        self._rows.append((turn, clock, child_clock))
+
+    def headline(self) -> None:
+        """Candidate beside upstream, after the duel and apart from it.
+
+        Inside the duel's blocks it would leave the candidate's caches warmer than the
+        incumbent's: identical kernels of 10 us then differed by 0.5 to 1.2 %.
+        """
+        for combo in self._rng.permutation(len(self._batches)):
+            first = int(self._rng.integers(2))
+            with self._bench.watchdog.over(*(lane.runner for lane in self._lanes)):
+                for pair in range(UNTIMED + HEADLINE_PAIRS):
+                    order = (CANDIDATE, UPSTREAM) if pair % 2 == first else (UPSTREAM, CANDIDATE)
+                    requests = self._offer(combo, order)
+                    times = {who: self._turn(who, combo)[0] for who in order}
+                    self._compare(combo, requests, UPSTREAM)
+                    if pair >= UNTIMED:
+                        self.timed_ns += sum(times.values())
+                        row = (combo, times[CANDIDATE], times[UPSTREAM])
+                        self._headline.append(row)
+
+    def _offer(self, combo: int, who: tuple[int, int]) -> Arrays:
+        requests = self._requests.take(combo, self._batches[combo])
+        for i in who:
+            self._lanes[i].offer(combo, requests)
+        return requests
+
+    def _turn(self, who: int, combo: int) -> tuple[int, int]:
+        with blame(who):
+            return self._lanes[who].runner.turn(combo)
+
+    def _compare(self, combo: int, requests: Arrays, rival: int) -> None:
+        """Compare all outputs of candidate and rival; where they differ, ask who is wrong."""
+        count, who = self._batches[combo], (CANDIDATE, rival)
+        mine, theirs = (self._lanes[i].answers(combo, count) for i in who)
+        if isinstance(oracles.check(self._doubled, mine, theirs), Mismatch):
+            for row in range(count):
+                self._hold_against_truth(combo, *self._row(combo, requests, row, who))
+
+    def _row(
+        self, combo: int, requests: Arrays, row: int, who: tuple[int, int]
+    ) -> tuple[Arrays, Mapping[int, Arrays]]:
+        """One request of the turn, and a copy of what each of two lanes answered."""
+        rows = slice(row, row + 1)
+        given: dict[int, Arrays] = {
+            i: {name: v[rows].copy() for name, v in self._lanes[i].answers(combo, row + 1).items()}
+            for i in who
+        }
+        return {name: values[rows] for name, values in requests.items()}, given
+
+    def _hold_against_truth(
+        self, combo: int, requests: Arrays, given: Mapping[int, Arrays]
+    ) -> None:
+        load, target = self._lanes[CANDIDATE].plan.workloads[combo], self._bench.target
+        want = truth(target, load.fixture, requests)
+        for who, answers in given.items():
+            with blame(who):
+                agree(target, f"{load.name}, a timed call", answers, want)
+
+    @property
+    def _doubled(self) -> Mapping[str, Any]:
+        """Two outputs within the tolerance of the truth are within twice that of each other."""
+        oracle = self._bench.target.spec["oracle"]
+        return {k: 2 * v if k in ("atol", "rtol") else v for k, v in oracle.items()}
+
+    def blocks(self) -> Blocks:
+        """All blocks so far, per request, without the cost of a turn itself."""
+        null_ns = float(np.median(self._null_ns))
+        batches = np.array(self._batches, dtype=float)
+        combo = np.array([turn.combo for turn, *_ in self._rows])
+        clock = np.array([row[1] for row in self._rows])
+        child = np.log(np.array([row[2] for row in self._rows]))
+        per_request = np.maximum(clock - null_ns, 1.0) / batches[combo][:, None, None]
+        headline = np.array(self._headline)
+        beside = np.maximum(headline[:, 1:] - null_ns, 1.0) / batches[headline[:, :1]]
+        return Blocks(
+            combo=combo,
+            candidate_ns=per_request[:, CANDIDATE],
+            incumbent_ns=per_request[:, INCUMBENT],
+            child_log_ratio=np.median(child[:, CANDIDATE] - child[:, INCUMBENT], axis=1),
+            headline_combo=headline[:, 0],
+            beside_upstream_ns=beside[:, 0],
+            upstream_ns=beside[:, 1],
+        )
+
+
+def measure_footprint(bench: Bench, lane: Lane) -> Footprint:
+    """Peak memory, and the worst allocations and mean counters over combos."""
+    with bench.watchdog.over(lane.runner):
+        found = [lane.runner.measure(combo) for combo in range(len(lane.plan.places))]
+
+    def mean(name: str) -> float | None:
+        values = [f[name] for f in found if f[name] is not None]
+        return float(np.mean(values)) if values else None
+
+    return Footprint(
+        peak_rss_mb=lane.runner.peak_rss_mb(),
+        allocations=max(f["allocations"] for f in found),
+        cycles=mean("cycles"),
+        instructions=mean("instructions"),
+    )

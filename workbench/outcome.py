@@ -1,0 +1,135 @@
+"""What a trial found out, as far as it came, and how that becomes a record and a row."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from workbench import gate, host, incumbent, judge, ledger, oracles, policy, stats
+from workbench.child import CandidateFailure
+from workbench.gate import Footprint, Verdict
+from workbench.record import Failure, TrialRecord
+from workbench.setting import Setting
+from workbench.stats import Blocks, Estimate
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was found out, as far as the trial came."""
+
+    verdict: Verdict
+    seconds: float = 0.0
+    agreement: oracles.Agreement | None = None
+    estimate: Estimate | None = None
+    footprint: Footprint | None = None
+    failure: Failure | None = None
+    blocks: tuple[Blocks, ...] = ()
+    replicas: tuple[stats.Replica, ...] = ()
+    timed_share: float | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def incorrect(error: judge.Incorrect) -> Outcome:
+    """What is recorded of a candidate whose output is wrong."""
+    verdict = Verdict("discard", "incorrect", gate.EXIT_INCORRECT, str(error))
+    wrong = error.mismatch
+    failure = Failure(
+        case=error.case,
+        message=wrong.why,
+        output=wrong.output,
+        index=wrong.index,
+        got=wrong.got,
+        want=wrong.want,
+        allowed=wrong.allowed,
+    )
+    return Outcome(verdict, failure=failure)
+
+
+def crashed(error: CandidateFailure, phase: str) -> Outcome:
+    """What is recorded of a candidate that raised, died, or took too much."""
+    over = error.reason == "over-budget"
+    code = gate.EXIT_OVER_BUDGET if over else gate.EXIT_INCORRECT
+    first = str(error).strip().splitlines()[0]
+    sentence = f"the candidate failed ({phase}): {printable(first)}"
+    verdict = Verdict("crash", error.reason, code, sentence)
+    return Outcome(verdict, failure=Failure(phase, str(error), untrusted_output=error.output))
+
+
+def printable(text: str) -> str:
+    """A kernel's own words without the characters that would steer a terminal."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def compose(setting: Setting, outcome: Outcome) -> TrialRecord:
+    """Gather everything into one record."""
+    now = datetime.datetime.now(datetime.UTC)
+    kernel_sha256 = incumbent.sha256(setting.source)
+    estimate, footprint, agreement = outcome.estimate, outcome.footprint, outcome.agreement
+    measured_on = setting.calibration
+    figures: dict[str, Any] = {}
+    if estimate is not None and footprint is not None and agreement is not None:
+        worst = estimate.worst
+        if setting.options.mode == "baseline":
+            measured_on = stats.calibrate(outcome.replicas)
+        figures = {
+            "ratio": estimate.ratio,
+            "ci_low": estimate.ci_low,
+            "ci_high": estimate.ci_high,
+            "ratio_vs_upstream": estimate.ratio_vs_upstream,
+            "ci_low_vs_upstream": estimate.ci_low_vs_upstream,
+            "ci_high_vs_upstream": estimate.ci_high_vs_upstream,
+            "worst_ratio": worst.ratio,
+            "worst_combo": f"{worst.shape}/{worst.distribution}",
+            "geomean_ns": estimate.geomean_ns,
+            "processes": estimate.processes,
+            "d_median": estimate.d_median,
+            "d_min": estimate.d_min,
+            "clock_gap": estimate.clock_gap,
+            "combos": estimate.combos,
+            "timed_share": outcome.timed_share,
+            **dataclasses.asdict(footprint),
+            "max_abs_err": agreement.max_abs_err,
+            "bit_identical": agreement.bitwise,
+            "syntax_nodes": policy.syntax_size(setting.source),
+        }
+    stamp = now.strftime("%Y%m%dT%H%M%S%fZ")
+    return TrialRecord(
+        id=f"{stamp}-{setting.target.name}-{kernel_sha256[:8]}",
+        timestamp=now.isoformat(timespec="seconds"),
+        target=setting.target.name,
+        mode=setting.options.mode,
+        focus=setting.options.focus,
+        description=setting.description,
+        status=outcome.verdict.status,
+        reason=outcome.verdict.reason,
+        exit_code=outcome.verdict.exit_code,
+        sentence=f"{outcome.verdict.status} ({outcome.verdict.reason}): {outcome.verdict.sentence}",
+        commit=setting.commit,
+        kernel_sha256=kernel_sha256,
+        incumbent=setting.rival.ref,
+        judge_sha256=setting.judge_sha256,
+        judge_files=setting.files,
+        host_class=setting.host_class.id,
+        host=dataclasses.asdict(setting.host_class),
+        versions=host.versions(),
+        seed=setting.seed,
+        calibration=measured_on,
+        seconds=outcome.seconds,
+        failure=outcome.failure,
+        warnings=outcome.warnings,
+        **{name: finite(value) for name, value in figures.items()},
+    )
+
+
+def finite(value: Any) -> Any:
+    """None for a number that is none."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def row_of(done: TrialRecord) -> ledger.Row:
+    """The ledger's view of a record: the columns it shares with it."""
+    names = [f.name for f in dataclasses.fields(ledger.Row)]
+    return ledger.Row(**{name: getattr(done, name) for name in names})

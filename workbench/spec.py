@@ -1,0 +1,121 @@
+"""The shape of a ``target.toml``, checked before anything of it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+
+# pydantic takes the TypedDict of `typing` only from Python 3.12 on.
+from typing_extensions import TypedDict
+
+Line = Annotated[str, Field(min_length=1, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+NotNegative = Annotated[Finite, Field(ge=0)]
+Positive = Annotated[Finite, Field(gt=0)]
+Share = Annotated[Finite, Field(ge=0, le=1)]
+
+
+class Bitwise(TypedDict):
+    """``[oracle]`` of integers and bytes."""
+
+    kind: Literal["bitwise"]
+
+
+class MaxAbsErr(TypedDict):
+    """``[oracle]`` of floats."""
+
+    kind: Literal["max_abs_err"]
+    atol: NotNegative
+    rtol: Annotated[NotNegative, Field(lt=1)]
+
+
+class TopK(MaxAbsErr):
+    """``[oracle]`` of nearest neighbours by rank; ``ids`` and ``distances`` rename the outputs."""
+
+    kind: Literal["top_k"]  # type: ignore[misc]  # the same two numbers under another kind
+    ids: NotRequired[Identifier]
+    distances: NotRequired[Identifier]
+
+
+class Recall(TypedDict):
+    """``[oracle]`` of a lossy search."""
+
+    kind: Literal["recall"]
+    minimum: Annotated[Finite, Field(gt=0, le=1)]
+    ids: NotRequired[Identifier]
+
+
+class Guardrails(TypedDict):
+    """``[guardrails]``: limits that no speed buys off."""
+
+    max_allocations: NotNegative
+    max_peak_rss_mb: Positive
+    worst_ratio: Positive
+    budget_seconds: Positive
+
+
+@with_config(ConfigDict(extra="allow"))
+class Upstream(TypedDict, total=False):
+    """``[upstream]``: a candidate leaves the three answers blank; notes of any name are welcome."""
+
+    system: str
+    version: str
+    call_site: str
+    symbol: str
+    access_pattern: str
+    cost_fraction: Share
+
+
+@with_config(ConfigDict(strict=True, extra="forbid"))
+class Spec(TypedDict):
+    """A whole ``target.toml``."""
+
+    schema: NotRequired[Literal[1]]
+    title: Line
+    status: Literal["landed", "off-path", "rejected", "candidate"]
+    unit: NotRequired[Line]
+    objective: NotRequired[Line]
+    snapshot: NotRequired[Line]
+    focuses: NotRequired[
+        Annotated[
+            list[Literal["performance", "quality", "unimplemented", "mixed"]], Field(min_length=1)
+        ]
+    ]
+    surface: Annotated[dict[Identifier, list[Identifier]], Field(min_length=1)]
+    oracle: Annotated[Bitwise | MaxAbsErr | TopK | Recall, Field(discriminator="kind")]
+    guardrails: Guardrails
+    upstream: NotRequired[Upstream]
+    roofline: NotRequired[dict[str, dict[str, NotNegative]]]
+
+
+def parse(table: Mapping[str, Any]) -> Spec:
+    """Check a parsed ``target.toml``.
+
+    Raises
+    ------
+    ValueError
+        Naming the first key that is wrong and what is wanted there, in one line.
+
+    Examples
+    --------
+    >>> parse({"title": "A kernel", "status": "done"})
+    Traceback (most recent call last):
+        ...
+    ValueError: status is 'done': Input should be 'landed', 'off-path', 'rejected' or 'candidate'
+    """
+    try:
+        return TypeAdapter(Spec).validate_python(dict(table))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+    place = first["loc"]
+    if place[:1] == ("oracle",):
+        place = place[:1] + place[2:]  # without the kind, which pydantic puts between
+    key = ".".join(str(part) for part in place)
+    if first["type"] == "missing":
+        raise ValueError(f"{key} is missing")
+    if first["type"] == "extra_forbidden":
+        raise ValueError(f"{key} is no key of a target.toml")
+    raise ValueError(f"{key} is {repr(first['input'])[:60]}: {first['msg']}")
