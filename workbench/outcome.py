@@ -53,14 +53,9 @@ def crashed(error: CandidateFailure, phase: str) -> Outcome:
     over = error.reason == "over-budget"
     code = gate.EXIT_OVER_BUDGET if over else gate.EXIT_INCORRECT
     first = str(error).strip().splitlines()[0]
-    sentence = f"the candidate failed ({phase}): {printable(first)}"
+    sentence = f"the candidate failed ({phase}): {first}"
     verdict = Verdict("crash", error.reason, code, sentence)
     return Outcome(verdict, failure=Failure(phase, str(error), untrusted_output=error.output))
-
-
-def printable(text: str) -> str:
-    """A kernel's own words without the characters that would steer a terminal."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def compose(setting: Setting, outcome: Outcome) -> TrialRecord:
