@@ -1,4 +1,4 @@
-"""A project of its own for every test that runs trials: a committed copy of the checkout's."""
+"""What tests that run trials need: a project of their own, and short measurements."""
 
 import os
 import shutil
@@ -6,6 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
+from workbench import contest, gate, stats, trial
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 COPIED = ("targets", "notebooks", "snapshots", "pyproject.toml", ".gitignore")
@@ -57,3 +59,13 @@ def project(template, tmp_path_factory, monkeypatch) -> Path:
         compiled.rename(root / ".workbench")
     monkeypatch.setenv("WORKBENCH_ROOT", str(root))
     return root
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Two short pairs of processes: for tests about reasons, not about error rates."""
+    monkeypatch.setattr(contest, "MEASURE_SECONDS", 0.05)
+    monkeypatch.setattr(contest, "MIN_ROUNDS", 3)
+    monkeypatch.setattr(trial, "BASELINE_PROCESSES", 3)
+    for module in (stats, gate):
+        monkeypatch.setattr(module, "MAX_PROCESSES", 2)

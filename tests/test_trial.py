@@ -11,22 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from workbench import child, contest, forkserver, judge, lane, ledger, record, stats, targets, trial
+from workbench import child, forkserver, judge, lane, ledger, record, targets, trial
 from workbench.errors import Infrastructure, Refused, Usage
 from workbench.setting import Options
 
 UPSTREAM_SOURCE = (targets.find_root() / "targets" / "pq_l2" / "upstream.py").read_text()
 UPSTREAM = Options(incumbent="upstream", seed=11)
 
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    """Two short pairs of processes: these tests are about reasons, not about error rates."""
-    monkeypatch.setattr(contest, "MEASURE_SECONDS", 0.05)
-    monkeypatch.setattr(contest, "MIN_ROUNDS", 2)
-    monkeypatch.setattr(trial, "BASELINE_PROCESSES", 3)
-    for module in (stats, trial.gate):
-        monkeypatch.setattr(module, "MAX_PROCESSES", 2)
+pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture

@@ -212,9 +212,12 @@ def load_variant(job: dict[str, Any]) -> tuple[types.ModuleType, types.ModuleTyp
 
     from workbench.targets import cache_compiled, load_file
 
-    cache = f"{job['cache_dir']}-bounds" if job["bounds"] else job["cache_dir"]
-    os.environ["NUMBA_CACHE_DIR"] = cache
-    vars(numba.config).update(CACHE_DIR=cache, BOUNDSCHECK=1 if job["bounds"] else None)
+    os.environ["NUMBA_CACHE_DIR"] = job["cache_dir"]
+    if job["bounds"]:
+        os.environ["NUMBA_CACHE_DIR"] += "-bounds"
+        os.environ["NUMBA_BOUNDSCHECK"] = "1"
+    # The environment, not the attributes: numba reads it again at the first compilation.
+    vars(numba.config)["reload_config"]()
     module = load_file(Path(job["kernels"]), "kernels")
     cache_compiled(module)
     return module, load_file(Path(job["bench"]), "bench")

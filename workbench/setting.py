@@ -31,7 +31,7 @@ class Options:
     incumbent : str or None
         ``upstream`` or a commit, instead of the best kept kernel.
     seed : int or None
-        Replays a trial's inputs and schedule; None draws one.
+        Replays a trial's inputs and the order of its blocks; None draws one.
     rebaseline : bool
         Measure a baseline although there is one.
     """

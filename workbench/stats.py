@@ -158,7 +158,7 @@ class Estimate:
     ratio_min_form, ci_low_min_form, ci_high_min_form : float
         The same for D's minimum form.
     ratio_vs_upstream, ci_low_vs_upstream, ci_high_vs_upstream : float
-        Candidate to upstream, measured in the same blocks.
+        Candidate to upstream, beside each other on the same processes.
     geomean_ns : float
         Geometric mean over combos of the candidate's time per request.
     processes : int

@@ -179,8 +179,9 @@ def compare(setting: Setting, bench: judge.Bench, servers: Servers) -> Outcome:
         # Policy cannot see an index go astray, so no keep stands before every one was checked.
         fresh = dataclasses.replace(bench, server=servers.next())
         judge.check(fresh, candidate, np.random.default_rng(battery_seed), bounds=True)
-        bench.progress("bounds", 0, 0)
-        measure(0, replay=measured[0])
+        for replica, done in enumerate(measured):
+            bench.progress("bounds", replica, len(measured))
+            measure(replica, replay=done)
         if options.seed is not None:
             why = f"a replay of a seed that was known proves nothing ({verdict.sentence})"
             verdict = Verdict("discard", "suspect", gate.EXIT_DISCARD, why)
@@ -210,13 +211,14 @@ def baseline_verdict(verdict: Verdict, estimate: Estimate) -> Verdict:
 def warnings_of(setting: Setting, bench: judge.Bench, estimate: Estimate) -> tuple[str, ...]:
     """Doubts that do not change the verdict, each with advice."""
     found = []
-    if setting.calibration.processes == 0 and setting.options.mode != "baseline":
+    trial = setting.options.mode == "trial"
+    if trial and setting.calibration.processes == 0:
         found.append(
             "this machine is not calibrated, so the interval is wider than it need be: "
             f"run `workbench init {setting.target.name}`"
         )
     incumbent_ns = np.exp(np.mean([np.log(c.incumbent_ns) for c in estimate.combos]))
-    if not setting.calibration.holds_for(float(incumbent_ns)):
+    if trial and not setting.calibration.holds_for(float(incumbent_ns)):
         found.append(
             "the judge was calibrated on a kernel more than twice as slow, and a faster one is "
             f"noisier: run `workbench init {setting.target.name} --rebaseline`"
@@ -225,7 +227,7 @@ def warnings_of(setting: Setting, bench: judge.Bench, estimate: Estimate) -> tup
         found.append(
             f"the children's own clocks differ from the judge's by {estimate.clock_gap:+.2%}"
         )
-    if setting.options.mode == "baseline" and not estimate.ci_low < 1 < estimate.ci_high:
+    if not trial and not estimate.ci_low < 1 < estimate.ci_high:
         found.append(
             f"the kernel differs from itself by {estimate.ratio - 1:+.2%}: this machine is not "
             "quiet enough to trust; measure the baseline again (--rebaseline)"

@@ -117,16 +117,25 @@ def history(target: TargetName, focus: Focus = "performance", as_json: Json = Fa
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("when", "status", "reason", "ratio", "interval", "vs upstream", "what was tried")
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("when", "verdict", "ratio", "vs upstream"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("what was tried", overflow="fold")
     for row in rows:
-        interval = "" if row["ci_low"] is None else f"{row['ci_low']:.4f} - {row['ci_high']:.4f}"
+        verdict = row["status"] if row["status"] == row["reason"] else row["reason"]
+        mark = "+" if row["status"] in ("keep", "baseline") else "-"
         numbers = [
             "" if row[k] is None else f"{row[k]:.4f}" for k in ("ratio", "ratio_vs_upstream")
         ]
-        style = None if row["this_host"] else "dim"
-        cells = (row["timestamp"][:16], row["status"], row["reason"] or "", numbers[0], interval)
-        table.add_row(*cells, numbers[1], Text(row["description"]), style=style)
+        table.add_row(
+            row["timestamp"][5:16].replace("T", " "),
+            f"{mark} {verdict}",
+            *numbers,
+            Text(row["description"]),
+            style=None if row["this_host"] else "dim",
+        )
     Console().print(table)
+    typer.echo("+ kept, - not; --json has the intervals")
     if not all(row["this_host"] for row in rows):
         typer.echo("dim rows were measured on another host class: not comparable with this one")
 

@@ -437,6 +437,7 @@ def _check_body(function: ast.FunctionDef, module_names: set[str]) -> None:
     bound = _bound_names(function) | module_names
     decorators = {id(n) for d in function.decorator_list for n in ast.walk(d)}
     bases = {id(n.value) for n in ast.walk(function) if isinstance(n, ast.Attribute)}
+    called = {id(n.func) for n in ast.walk(function) if isinstance(n, ast.Call)}
     for node in ast.walk(function):
         if id(node) in decorators:
             continue
@@ -455,8 +456,12 @@ def _check_body(function: ast.FunctionDef, module_names: set[str]) -> None:
             _check_defaults_and_annotations(node, bound)
         if getattr(node, "type_params", None):
             raise PolicyViolation(line, "type parameters", "numba infers types")
+        if isinstance(node, ast.Call):
+            _check_call(node)
         if isinstance(node, ast.Attribute):
             _check_attribute(node)
+            if _ufunc_inputs(node) is not None and id(node) not in called:
+                raise PolicyViolation(line, f"np.{node.attr} as a value", "a ufunc is called")
         elif isinstance(node, ast.Name):
             _check_use(node, bound, is_base=id(node) in bases)
         elif isinstance(node, ast.arg | ast.keyword):
@@ -484,6 +489,27 @@ def _check_attribute(node: ast.Attribute) -> None:
             node.lineno,
             f"attribute .{node.attr}",
             "a kernel uses public attributes of arrays that reach no address, file or compiler",
+        )
+
+
+def _ufunc_inputs(node: ast.expr) -> int | None:
+    """How many inputs ``np.<ufunc>`` takes; None for any other expression."""
+    if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)):
+        return None
+    return words.ufunc_inputs(node.attr) if node.value.id == "np" else None
+
+
+def _check_call(node: ast.Call) -> None:
+    """Refuse output arguments of ufuncs: numba checks neither their size nor their indices."""
+    inputs = _ufunc_inputs(node.func)
+    if inputs is None:
+        return
+    starred = any(isinstance(a, ast.Starred) for a in node.args)
+    if starred or len(node.args) > inputs or node.keywords:
+        raise PolicyViolation(
+            node.lineno,
+            f"{_short(node)}",
+            f"a ufunc takes its {inputs} inputs and no out: write `out[i] = ...` in a loop",
         )
 
 

@@ -80,12 +80,22 @@ BUILTINS = _words(
     "OverflowError RuntimeError StopIteration TypeError ValueError ZeroDivisionError"
 )
 
-# Attributes of values (modules have the lists above): ways to an address, a file, the compiler.
+# Attributes of values (modules have the lists above): ways to an address, a file, the compiler,
+# and `flat`, whose indices numba never checks.
 FORBIDDEN_ATTRIBUTES = _words(
-    "base compile ctypes ctypeslib data dump dumps fromfile inspect_asm inspect_llvm "
+    "base compile ctypes ctypeslib data dump dumps flat fromfile inspect_asm inspect_llvm "
     "lib linalg load memmap objmode overloads py_func random recompile save savetxt savez "
     "stats targetoptions tofile"
 )
+
+
+@cache
+def ufunc_inputs(name: str) -> int | None:
+    """How many inputs a numpy ufunc takes; None for what is no ufunc."""
+    import numpy as np
+
+    function = getattr(np, name, None)
+    return function.nin if isinstance(function, np.ufunc) else None
 
 
 @cache
