@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench import contest, gate, stats, trial
+from workbench import comparison, contest, gate, stats
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 COPIED = ("targets", "notebooks", "snapshots", "pyproject.toml", ".gitignore")
@@ -66,6 +66,6 @@ def quick(monkeypatch):
     """Two short pairs of processes: for tests about reasons, not about error rates."""
     monkeypatch.setattr(contest, "MEASURE_SECONDS", 0.05)
     monkeypatch.setattr(contest, "MIN_ROUNDS", 3)
-    monkeypatch.setattr(trial, "BASELINE_PROCESSES", 3)
+    monkeypatch.setattr(comparison, "BASELINE_PROCESSES", 3)
     for module in (stats, gate):
         monkeypatch.setattr(module, "MAX_PROCESSES", 2)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from workbench import child, forkserver, judge, lane, ledger, record, targets, trial
+from workbench import builds, child, forkserver, judge, lane, ledger, locks, record, targets, trial
 from workbench.errors import Infrastructure, Refused, Usage
 from workbench.setting import Options
 
@@ -197,7 +197,7 @@ def test_wrong_options_are_usage_errors(project, options, word):
 
 def test_two_trials_of_one_target_do_not_run_at_once(project):
     with (
-        trial.locks.exclusive(targets.load("pq_l2", project)),
+        locks.exclusive(targets.load("pq_l2", project)),
         pytest.raises(Infrastructure, match="another trial"),
     ):
         trial.run("pq_l2", root=project)
@@ -263,7 +263,7 @@ def bench(project):
 
 def loaded(bench, source):
     """A lane of one combo that holds a kernel no policy has seen."""
-    staged = trial.builds.stage(bench.target.root, "tests", source)
+    staged = builds.stage(bench.target.root, "tests", source)
     loads = bench.target.inputs.workloads(np.random.default_rng(1))[:1]
     return bench.lanes([staged], lane.plan(loads))
 

@@ -50,6 +50,17 @@ class Runner:
         """Have the kernel's setup run on a combo's fixture; `receive` says when it is done."""
         self._send(runner.BIND, combo)
 
+    def start_first_turn(self) -> None:
+        """Have the kernel loaded, bound to combo 0 and called once; goes on at once."""
+        self._send(runner.BIND, 0)
+        self._send(runner.PREPARE, 0, 1)
+        self._send(runner.RUN, 0)
+
+    def finish_first_turn(self) -> None:
+        """Wait for `start_first_turn`: loaded, bound, prepared, run."""
+        for _ in range(4):
+            self.receive()
+
     def bind(self, combo: int) -> None:
         """Run the kernel's setup on a combo's fixture."""
         self.start_bind(combo)

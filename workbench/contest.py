@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ MEASURE_SECONDS = 0.7
 MIN_ROUNDS = 6
 # Candidate beside upstream: a lane that joins cold reads 4 % slow.
 UNTIMED, HEADLINE_PAIRS = 2, 8
+WARM_UP_CALLS = 3
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,8 @@ def measure(
     batches : tuple of int or None
         Requests per turn of each combo; None lets this replica choose them.
     replay : Measured, optional
-        Repeat exactly this measurement's turns, on a build of the candidate whose every index is
-        checked: a kernel that reads ahead to the next requests of its turn raises then.
+        Repeat this measurement's turns with the candidate alone, built with every index checked:
+        a kernel that reads ahead to the next requests of its turn raises then.
 
     Raises
     ------
@@ -121,6 +123,8 @@ def measure(
     order = [CANDIDATE, INCUMBENT, UPSTREAM]
     if replica % 2:
         order = [INCUMBENT, CANDIDATE, UPSTREAM]
+    if replay:
+        order = [CANDIDATE]
     pad_bytes = int(rng.integers(1, 1 << 20))
     files = [kernels[who] for who in order]
     checked = kernels[CANDIDATE] if replay else None
@@ -128,14 +132,14 @@ def measure(
         bench.lanes(files, layout, pad_bytes, checked) as loaded,
         pinned_to(bench.core),
     ):
-        lanes = [loaded[order.index(who)] for who in range(3)]
-        for who, lane in enumerate(lanes):
+        lanes = dict(zip(order, loaded, strict=True))
+        for who, lane in lanes.items():
             with blame(who), bench.watchdog.over(lane.runner):
                 lane.runner.receive()
                 for combo in range(len(layout.places)):
                     lane.runner.bind(combo)
         requests = Requests(layout, rng)
-        with bench.watchdog.over(*(lane.runner for lane in lanes)):
+        with bench.watchdog.over(*(lane.runner for lane in loaded)):
             chosen = warm_up(lanes, requests, batches)
         contest = Contest(bench, lanes, requests, chosen, rng)
         rounds, begin = 0, time.perf_counter()
@@ -148,34 +152,40 @@ def measure(
                 contest.block(turn)
             rounds += 1
         contest.headline()
+        if replay:
+            return replay
         wall_ns = (time.perf_counter() - begin) * 1e9
         peak_rss_mb = lanes[CANDIDATE].runner.peak_rss_mb()
-        first = replica == 0 and replay is None
-        footprint = measure_footprint(bench, lanes[CANDIDATE]) if first else None
+        footprint = None if replica else measure_footprint(bench, lanes[CANDIDATE])
     share = contest.timed_ns / wall_ns
     return Measured(contest.blocks(), footprint, peak_rss_mb, share, rounds, chosen)
 
 
 def warm_up(
-    lanes: list[Lane], requests: Requests, batches: tuple[int, ...] | None
+    lanes: Mapping[int, Lane], requests: Requests, batches: tuple[int, ...] | None
 ) -> tuple[int, ...]:
     """Call everything a few times; choose how many requests make a turn long enough.
 
     The incumbent's time decides, so that no candidate can choose its own batch.
     """
     chosen = []
-    for combo in range(len(lanes[0].plan.places)):
-        fastest_ns = [float("inf")] * len(lanes)
-        for who, lane in enumerate(lanes):
+    for combo in range(len(lanes[CANDIDATE].plan.places)):
+        fastest_ns = float("inf")
+        for who in (CANDIDATE, INCUMBENT, UPSTREAM):
+            drawn = [requests.take(combo, 1) for _ in range(WARM_UP_CALLS)]
+            if who not in lanes:
+                continue
             with blame(who):
-                lane.runner.prepare(combo, 1)
-                for _ in range(3):
-                    lane.offer(combo, requests.take(combo, 1))
-                    fastest_ns[who] = min(fastest_ns[who], lane.runner.turn(combo)[1])
-        count = int(np.clip(np.ceil(TURN_NS / max(fastest_ns[INCUMBENT], 1)), 1, MAX_BATCH))
+                lanes[who].runner.prepare(combo, 1)
+                for request in drawn:
+                    lanes[who].offer(combo, request)
+                    elapsed_ns = lanes[who].runner.turn(combo)[1]
+                    if who == INCUMBENT:
+                        fastest_ns = min(fastest_ns, elapsed_ns)
+        count = int(np.clip(np.ceil(TURN_NS / max(fastest_ns, 1)), 1, MAX_BATCH))
         if batches is not None:
             count = batches[combo]
-        for who, lane in enumerate(lanes):
+        for who, lane in lanes.items():
             with blame(who):
                 lane.runner.prepare(combo, count)
         chosen.append(count)
@@ -183,12 +193,12 @@ def warm_up(
 
 
 class Contest:
-    """Runs blocks and keeps their times."""
+    """Runs blocks and keeps their times; lanes that are absent (in a replay) are passed over."""
 
     def __init__(
         self,
         bench: Bench,
-        lanes: list[Lane],
+        lanes: Mapping[int, Lane],
         requests: Requests,
         batches: tuple[int, ...],
         rng: np.random.Generator,
@@ -205,7 +215,7 @@ class Contest:
         combo = turn.combo
         clock, child_clock = np.empty((2, PAIRS)), np.empty((2, PAIRS))
         sampled = int(self._rng.integers(PAIRS))
-        with self._bench.watchdog.over(*(lane.runner for lane in self._lanes)):
+        with self._watched():
             for pair, order in enumerate(turn.orders):
                 requests = self._offer(combo, order)
                 for who in order:
@@ -213,10 +223,10 @@ class Contest:
                 self._compare(combo, requests, INCUMBENT)
                 if pair == sampled:
                     row = int(self._rng.integers(self._batches[combo]))
-                    sample = self._row(combo, requests, row, (CANDIDATE, INCUMBENT))
+                    sample = self._row(combo, requests, row, INCUMBENT)
             # Only now: the reference would push the kernels' data out of the caches.
             self._hold_against_truth(combo, *sample)
-            self._null_ns += [lane.runner.null_turn() for lane in self._lanes[:2]]
+            self._null_ns += [self._lanes[w].runner.null_turn() for w in order if w in self._lanes]
         self.timed_ns += int(clock.sum())
         self._rows.append((turn, clock, child_clock))
 
@@ -228,7 +238,7 @@ class Contest:
         """
         for combo in self._rng.permutation(len(self._batches)):
             first = int(self._rng.integers(2))
-            with self._bench.watchdog.over(*(lane.runner for lane in self._lanes)):
+            with self._watched():
                 for pair in range(UNTIMED + HEADLINE_PAIRS):
                     order = (CANDIDATE, UPSTREAM) if pair % 2 == first else (UPSTREAM, CANDIDATE)
                     requests = self._offer(combo, order)
@@ -239,32 +249,41 @@ class Contest:
                         row = (combo, times[CANDIDATE], times[UPSTREAM])
                         self._headline.append(row)
 
-    def _offer(self, combo: int, who: tuple[int, int]) -> Arrays:
+    def _watched(self) -> contextlib.AbstractContextManager[None]:
+        return self._bench.watchdog.over(*(lane.runner for lane in self._lanes.values()))
+
+    def _offer(self, combo: int, order: tuple[int, int]) -> Arrays:
         requests = self._requests.take(combo, self._batches[combo])
-        for i in who:
-            self._lanes[i].offer(combo, requests)
+        for who in order:
+            if who in self._lanes:
+                self._lanes[who].offer(combo, requests)
         return requests
 
     def _turn(self, who: int, combo: int) -> tuple[int, int]:
+        if who not in self._lanes:
+            return 0, 0
         with blame(who):
             return self._lanes[who].runner.turn(combo)
 
     def _compare(self, combo: int, requests: Arrays, rival: int) -> None:
         """Compare all outputs of candidate and rival; where they differ, ask who is wrong."""
-        count, who = self._batches[combo], (CANDIDATE, rival)
-        mine, theirs = (self._lanes[i].answers(combo, count) for i in who)
+        if rival not in self._lanes:
+            return
+        count = self._batches[combo]
+        mine, theirs = (self._lanes[w].answers(combo, count) for w in (CANDIDATE, rival))
         if isinstance(oracles.check(self._doubled, mine, theirs), Mismatch):
             for row in range(count):
-                self._hold_against_truth(combo, *self._row(combo, requests, row, who))
+                self._hold_against_truth(combo, *self._row(combo, requests, row, rival))
 
     def _row(
-        self, combo: int, requests: Arrays, row: int, who: tuple[int, int]
+        self, combo: int, requests: Arrays, row: int, rival: int
     ) -> tuple[Arrays, Mapping[int, Arrays]]:
-        """One request of the turn, and a copy of what each of two lanes answered."""
+        """One request of the turn, and a copy of what the candidate and a rival answered."""
         rows = slice(row, row + 1)
         given: dict[int, Arrays] = {
-            i: {name: v[rows].copy() for name, v in self._lanes[i].answers(combo, row + 1).items()}
-            for i in who
+            w: {name: v[rows].copy() for name, v in self._lanes[w].answers(combo, row + 1).items()}
+            for w in (CANDIDATE, rival)
+            if w in self._lanes
         }
         return {name: values[rows] for name, values in requests.items()}, given
 

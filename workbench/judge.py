@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +73,32 @@ class Bench:
         finally:
             for lane in opened:
                 lane.close()
+
+
+@contextlib.contextmanager
+def compiling_checked(
+    bench: Bench, kernels: Path, rng: np.random.Generator
+) -> Iterator[Callable[[], None]]:
+    """Compile the build whose every index is checked on another core, while timing goes on.
+
+    Yields a function that waits until it is done. Where there is no other core it does nothing,
+    and the audit compiles for itself.
+    """
+    cores = sorted(os.sched_getaffinity(0) - {bench.core})
+    if not cores:
+        yield lambda: None
+        return
+    case = next(iter(bench.target.inputs.battery(rng)))
+    aside = dataclasses.replace(bench, core=cores[-1])
+    with aside.lanes([kernels], plan([case]), checked=kernels) as (lane,):
+        lane.offer(0, case.requests(rng, 1))
+        lane.runner.start_first_turn()
+
+        def wait() -> None:
+            with bench.watchdog.over(lane.runner):
+                lane.runner.finish_first_turn()
+
+        yield wait
 
 
 def check(

@@ -8,14 +8,10 @@ import os
 import time
 from pathlib import Path
 
-import numpy as np
-
 from workbench import (
-    builds,
     calibration,
-    contest,
+    comparison,
     gate,
-    incumbent,
     judge,
     ledger,
     locks,
@@ -27,17 +23,11 @@ from workbench import outcome as outcomes
 from workbench import targets as target_folders
 from workbench.child import CandidateFailure, Watchdog
 from workbench.errors import Refused
-from workbench.forkserver import Servers
+from workbench.forkserver import ForkServer, Servers
 from workbench.gate import Verdict
-from workbench.lane import plan
 from workbench.outcome import Outcome
 from workbench.record import Failure, TrialRecord
 from workbench.setting import Options, Setting, settle
-from workbench.stats import Estimate
-
-# A baseline is the incumbent's own A/A: three times a trial's pairs, from which the machine's
-# sigma is estimated.
-BASELINE_PROCESSES = 3 * stats.MAX_PROCESSES
 
 
 def ignore_progress(phase: str, done: int, total: int) -> None:
@@ -117,11 +107,12 @@ def judge_candidate(setting: Setting, progress: judge.Progress) -> Outcome:
         begin = time.monotonic()  # waiting for others is nobody's fault
         watchdog = Watchdog(judge.ANSWER_SECONDS, begin + budget_seconds(setting))
         stack.callback(watchdog.close)
-        servers = Servers()
+        server, servers = ForkServer(), Servers()
         stack.callback(servers.close)
-        bench = judge.Bench(servers.next(), watchdog, setting.target, core, note)
+        stack.callback(server.close)
+        bench = judge.Bench(server, watchdog, setting.target, core, note)
         try:
-            outcome = compare(setting, bench, servers)
+            outcome = comparison.compare(setting, bench, servers)
         except judge.Incorrect as error:
             outcome = outcomes.incorrect(error)
         except CandidateFailure as error:
@@ -133,105 +124,3 @@ def budget_seconds(setting: Setting) -> float:
     """How long a trial may take; a baseline measures three times as many pairs."""
     factor = 3 if setting.options.mode == "baseline" else 1
     return factor * setting.guardrails.budget_seconds
-
-
-def compare(setting: Setting, bench: judge.Bench, servers: Servers) -> Outcome:
-    """Correctness, then pairs of fresh processes until the verdict is settled."""
-    target, options, host_class = setting.target, setting.options, setting.host_class.id
-    battery_seed, load_seed, *seeds = np.random.SeedSequence(setting.seed).spawn(
-        2 + BASELINE_PROCESSES
-    )
-    sources = (setting.source, setting.rival.source, incumbent.upstream(target).source)
-    candidate, rival, bare = (builds.stage(target.root, host_class, s) for s in sources)
-    sizes = (policy.syntax_size(sources[0]), policy.syntax_size(sources[1]))
-    agreement = judge.check(bench, candidate, np.random.default_rng(battery_seed))
-    layout = plan(target.inputs.workloads(np.random.default_rng(load_seed)))
-    names = [(w.shape, w.distribution) for w in layout.workloads]
-    wanted = BASELINE_PROCESSES if options.mode == "baseline" else stats.MAX_PROCESSES
-
-    def measure(replica: int, replay: contest.Measured | None = None) -> contest.Measured:
-        fresh = dataclasses.replace(bench, server=servers.next())
-        rng = np.random.default_rng(seeds[replica])
-        batches = measured[0].batches if measured else None
-        files = (candidate, rival, bare)
-        return contest.measure(fresh, files, layout, rng, replica, batches, replay)
-
-    measured: list[contest.Measured] = []
-    summaries: list[stats.Replica] = []
-    for replica in range(wanted):
-        bench.progress("timing", replica, wanted)
-        measured.append(measure(replica))
-        summaries.append(stats.summarise(measured[-1].blocks, len(names)))
-        estimate = stats.estimate(summaries, names, setting.calibration)
-        simpler = sizes[0] < sizes[1]
-        if options.mode == "trial" and gate.settled(estimate, setting.calibration, simpler=simpler):
-            break
-    bench.progress("timing", wanted, wanted)
-    first = measured[0].footprint
-    assert first is not None
-    footprint = dataclasses.replace(first, peak_rss_mb=max(r.peak_rss_mb for r in measured))
-    verdict = gate.decide(
-        agreement, estimate, footprint, setting.guardrails, setting.calibration, sizes
-    )
-    if options.mode == "baseline":
-        verdict = baseline_verdict(verdict, estimate)
-    elif verdict.status == "keep":
-        # Policy cannot see an index go astray, so no keep stands before every one was checked.
-        fresh = dataclasses.replace(bench, server=servers.next())
-        judge.check(fresh, candidate, np.random.default_rng(battery_seed), bounds=True)
-        for replica, done in enumerate(measured):
-            bench.progress("bounds", replica, len(measured))
-            measure(replica, replay=done)
-        if options.seed is not None:
-            why = f"a replay of a seed that was known proves nothing ({verdict.sentence})"
-            verdict = Verdict("discard", "suspect", gate.EXIT_DISCARD, why)
-    return Outcome(
-        verdict,
-        agreement=agreement,
-        estimate=estimate,
-        footprint=footprint,
-        blocks=tuple(r.blocks for r in measured),
-        replicas=tuple(summaries),
-        timed_share=float(np.mean([r.timed_share for r in measured])),
-        warnings=warnings_of(setting, bench, estimate),
-    )
-
-
-def baseline_verdict(verdict: Verdict, estimate: Estimate) -> Verdict:
-    """A baseline stands whatever its ratio to itself, unless a guardrail is broken."""
-    if verdict.reason in ("allocates", "over-memory", "infra"):
-        return verdict
-    sentence = (
-        f"{estimate.geomean_ns:,.0f} ns a request (geometric mean), "
-        f"{estimate.ratio_vs_upstream:.4f} x upstream"
-    )
-    return Verdict("baseline", "baseline", gate.EXIT_KEEP, sentence)
-
-
-def warnings_of(setting: Setting, bench: judge.Bench, estimate: Estimate) -> tuple[str, ...]:
-    """Doubts that do not change the verdict, each with advice."""
-    found = []
-    trial = setting.options.mode == "trial"
-    if trial and setting.calibration.processes == 0:
-        found.append(
-            "this machine is not calibrated, so the interval is wider than it need be: "
-            f"run `workbench init {setting.target.name}`"
-        )
-    incumbent_ns = np.exp(np.mean([np.log(c.incumbent_ns) for c in estimate.combos]))
-    if trial and not setting.calibration.holds_for(float(incumbent_ns)):
-        found.append(
-            "the judge was calibrated on a kernel more than twice as slow, and a faster one is "
-            f"noisier: run `workbench init {setting.target.name} --rebaseline`"
-        )
-    if abs(estimate.clock_gap) > 0.005:
-        found.append(
-            f"the children's own clocks differ from the judge's by {estimate.clock_gap:+.2%}"
-        )
-    if not trial and not estimate.ci_low < 1 < estimate.ci_high:
-        found.append(
-            f"the kernel differs from itself by {estimate.ratio - 1:+.2%}: this machine is not "
-            "quiet enough to trust; measure the baseline again (--rebaseline)"
-        )
-    if not bench.server.fixed_addresses:
-        found.append("address randomisation could not be switched off: expect more noise")
-    return tuple(found)

@@ -18,8 +18,17 @@ PACKAGE = Path(__file__).resolve().parents[1]
 JUDGE_MODULES = (
     *("errors", "targets", "simd", "policy", "oracles", "host", "ledger", "record", "incumbent"),
     *("arena", "child", "runner", "lane", "timers", "counters", "judge", "stats", "gate", "trial"),
-    *("setting", "builds", "calibration", "locks", "outcome", "contest", "forkserver"),
-    *("spec", "git"),
+    *(
+        "setting",
+        "builds",
+        "calibration",
+        "locks",
+        "outcome",
+        "contest",
+        "comparison",
+        "forkserver",
+    ),
+    *("forkserver", "spec", "git"),
 )
 # Runs whenever the judge is imported, so it must be the committed one; but it lists the whole
 # package and changes with it, so it is no part of the digest that makes figures comparable.
