@@ -1,4 +1,4 @@
-"""THE FILE A TRIAL EDITS. Product-quantised L2 distance; program.md says what must stay."""
+"""Transpose the codebook, so that the distance table vectorises over centroids."""
 
 import numpy as np
 from numba import njit
@@ -6,22 +6,35 @@ from numba import njit
 
 @njit
 def setup(codebook, codes):
-    """Lay the codes out sub-vector by sub-vector, as Lance stores them."""
-    return codebook, np.ascontiguousarray(codes.T)
+    """Transpose both: centroids side by side, codes sub-vector by sub-vector."""
+    return transposed(codebook), np.ascontiguousarray(codes.T)
+
+
+@njit
+def transposed(codebook):
+    """Codebook as f32[m, width, k]: neighbours in memory are centroids, not dimensions."""
+    sub_vectors, centroids, width = codebook.shape
+    turned = np.empty((sub_vectors, width, centroids), np.float32)
+    for j in range(sub_vectors):
+        for d in range(width):
+            for c in range(centroids):
+                turned[j, d, c] = codebook[j, c, d]
+    return turned
 
 
 @njit
 def distance_table(state, query, table):
-    """Squared distance of each part of the query to each centroid of that part."""
+    """Squared distance of each part of the query to each centroid, all centroids side by side."""
     codebook = state[0]
-    sub_vectors, centroids, width = codebook.shape
+    sub_vectors, width, centroids = codebook.shape
     for j in range(sub_vectors):
-        for c in range(centroids):
-            total = np.float32(0.0)
-            for d in range(width):
-                difference = query[j * width + d] - codebook[j, c, d]
-                total += difference * difference
-            table[j, c] = total
+        row = table[j]
+        row[:] = 0.0
+        for d in range(width):
+            part = query[j * width + d]
+            for c in range(centroids):
+                difference = part - codebook[j, d, c]
+                row[c] += difference * difference
 
 
 @njit
