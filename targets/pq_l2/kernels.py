@@ -1,15 +1,17 @@
-"""Hold a table row in sixteen registers and look sixteen codes up by permutes."""
+"""Look 64 codes up at once in the four byte planes of a table row."""
 
 import numpy as np
 from numba import njit
 
 from workbench import simd
-from workbench.simd import HAS_WORD_PERMUTE
+from workbench.simd import HAS_BYTE_PERMUTE
 
 
 @njit
 def setup(codebook, codes):
-    """Transpose both: centroids side by side, codes sub-vector by sub-vector."""
+    """Transpose the codebook; arrange the codes for byte planes, or transpose them too."""
+    if HAS_BYTE_PERMUTE:
+        return transposed(codebook), arranged(codes)
     return transposed(codebook), np.ascontiguousarray(codes.T)
 
 
@@ -23,6 +25,28 @@ def transposed(codebook):
             for c in range(centroids):
                 turned[j, d, c] = codebook[j, c, d]
     return turned
+
+
+@njit
+def arranged(codes):
+    """Codes as u8[m, n rounded up to 64], each 64 in the order of `position`."""
+    rows, sub_vectors = codes.shape
+    result = np.zeros((sub_vectors, (rows + 63) // 64 * 64), np.uint8)
+    for i in range(rows):
+        for j in range(sub_vectors):
+            result[j, i // 64 * 64 + position(i)] = codes[i, j]
+    return result
+
+
+@njit
+def position(row):
+    """Where among its 64 codes a row's code stands.
+
+    Interleaving four byte planes moves byte ``16 * b + 4 * q + k`` to float ``4 * b + k`` of
+    register ``q``; with the codes there, rows come out in their natural order.
+    """
+    q, b, k = row // 16 % 4, row // 4 % 4, row % 4
+    return 16 * b + 4 * q + k
 
 
 @njit
@@ -43,39 +67,102 @@ def distance_table(state, query, table):
 @njit
 def distances(state, table, out):
     """Distance of every row: the sum of one table entry per sub-vector, in order."""
-    if HAS_WORD_PERMUTE:
+    if HAS_BYTE_PERMUTE:
         distances_permuting(state[1], table, out)
     else:
         distances_portable(state[1], table, out)
 
 
 @njit
-def four_registers(table, at):
-    """64 floats of a table row."""
+def distances_permuting(codes, table, out):
+    """64 rows at a time; a table row is split into planes when its turn comes."""
+    entries = table.view(np.uint8)
+    sub_vectors, padded = codes.shape
+    out[:] = 0.0
+    for j in range(sub_vectors):
+        planes = byte_planes(entries, j * 1024)
+        for i in range(0, padded, 64):
+            terms = floats(planes, simd.load(simd.u8x64, codes, j * padded + i))
+            add_to(out, i, terms, len(out) - i)
+
+
+@njit
+def byte_planes(table, at):
+    """256 floats as four planes: plane ``p`` holds byte ``p`` of each."""
+    a, b = four_registers(table, at), four_registers(table, at + 256)
+    c, d = four_registers(table, at + 512), four_registers(table, at + 768)
+    return plane(a, b, c, d, 0), plane(a, b, c, d, 1), plane(a, b, c, d, 2), plane(a, b, c, d, 3)
+
+
+@njit
+def plane(a, b, c, d, p):
+    """Byte ``p`` of each of 256 floats."""
+    index = simd.iota(simd.u8x64) * 4 + p
     return (
-        simd.load(simd.f32x16, table, at),
-        simd.load(simd.f32x16, table, at + 16),
-        simd.load(simd.f32x16, table, at + 32),
-        simd.load(simd.f32x16, table, at + 48),
+        simd.lookup(a, index),
+        simd.lookup(b, index),
+        simd.lookup(c, index),
+        simd.lookup(d, index),
     )
 
 
 @njit
-def distances_permuting(codes, table, out):
-    """Sixteen rows at a time: eight two-register permutes and seven selections."""
-    sub_vectors, rows = codes.shape
-    out[:] = 0.0
-    whole = rows // 16 * 16
-    for j in range(sub_vectors):
-        low = four_registers(table, j * 256) + four_registers(table, j * 256 + 64)
-        high = four_registers(table, j * 256 + 128) + four_registers(table, j * 256 + 192)
-        row = low + high
-        for i in range(0, whole, 16):
-            index = simd.convert(simd.u32x16, simd.load(simd.u8x16, codes, j * rows + i))
-            total = simd.load(simd.f32x16, out, i) + simd.lookup(row, index)
-            simd.store(out, i, total)
-        for i in range(whole, rows):
-            out[i] += table[j, codes[j, i]]
+def four_registers(table, at):
+    """256 bytes from ``table[at]`` on."""
+    return (
+        simd.load(simd.u8x64, table, at),
+        simd.load(simd.u8x64, table, at + 64),
+        simd.load(simd.u8x64, table, at + 128),
+        simd.load(simd.u8x64, table, at + 192),
+    )
+
+
+@njit
+def floats(planes, codes):
+    """Table entries of 64 codes, looked up byte by byte."""
+    return interleaved(
+        simd.lookup(planes[0], codes),
+        simd.lookup(planes[1], codes),
+        simd.lookup(planes[2], codes),
+        simd.lookup(planes[3], codes),
+    )
+
+
+@njit
+def interleaved(first, second, third, fourth):
+    """64 floats from their four bytes, in four registers."""
+    low = simd.bitcast(simd.u16x32, simd.interleave_low(first, second))
+    high = simd.bitcast(simd.u16x32, simd.interleave_low(third, fourth))
+    low_rest = simd.bitcast(simd.u16x32, simd.interleave_high(first, second))
+    high_rest = simd.bitcast(simd.u16x32, simd.interleave_high(third, fourth))
+    return (
+        simd.bitcast(simd.f32x16, simd.interleave_low(low, high)),
+        simd.bitcast(simd.f32x16, simd.interleave_high(low, high)),
+        simd.bitcast(simd.f32x16, simd.interleave_low(low_rest, high_rest)),
+        simd.bitcast(simd.f32x16, simd.interleave_high(low_rest, high_rest)),
+    )
+
+
+@njit
+def add_to(out, i, terms, count):
+    """Add 64 floats to ``out[i:]``, as far as ``count``."""
+    if count >= 64:
+        simd.store(out, i, simd.load(simd.f32x16, out, i) + terms[0])
+        simd.store(out, i + 16, simd.load(simd.f32x16, out, i + 16) + terms[1])
+        simd.store(out, i + 32, simd.load(simd.f32x16, out, i + 32) + terms[2])
+        simd.store(out, i + 48, simd.load(simd.f32x16, out, i + 48) + terms[3])
+    else:
+        add_first(out, i, terms[0], count)
+        add_first(out, i + 16, terms[1], count - 16)
+        add_first(out, i + 32, terms[2], count - 32)
+        add_first(out, i + 48, terms[3], count - 48)
+
+
+@njit
+def add_first(out, i, terms, count):
+    """Add the first ``count`` floats of a register to ``out[i:]``."""
+    total = simd.load_first(simd.f32x16, out, i, count) + terms
+    simd.store_first(out, i, total, count)
 
 
 @njit
