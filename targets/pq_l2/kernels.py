@@ -1,4 +1,4 @@
-"""Split the table into byte planes where it is made, while its rows are in registers."""
+"""Look 64 codes up at once in the four byte planes of a table row."""
 
 import numpy as np
 from numba import njit
@@ -51,11 +51,8 @@ def position(row):
 
 @njit
 def distance_table(state, query, table):
-    """Squared distance of each part of the query to each centroid, all centroids side by side.
-
-    Where bytes can be permuted a row is left as four byte planes, which fill it exactly.
-    """
-    codebook, planes = state[0], table.view(np.uint8)
+    """Squared distance of each part of the query to each centroid, all centroids side by side."""
+    codebook = state[0]
     sub_vectors, width, centroids = codebook.shape
     for j in range(sub_vectors):
         row = table[j]
@@ -65,21 +62,6 @@ def distance_table(state, query, table):
             for c in range(centroids):
                 difference = part - codebook[j, d, c]
                 row[c] += difference * difference
-        if HAS_BYTE_PERMUTE:
-            split(planes, j * 1024)
-
-
-@njit
-def split(table, at):
-    """Turn 256 floats in place into four planes: plane ``p`` holds byte ``p`` of each."""
-    a, b = four_registers(table, at), four_registers(table, at + 256)
-    c, d = four_registers(table, at + 512), four_registers(table, at + 768)
-    for p in range(4):
-        index = simd.iota(simd.u8x64) * 4 + p
-        simd.store(table, at + 256 * p, simd.lookup(a, index))
-        simd.store(table, at + 256 * p + 64, simd.lookup(b, index))
-        simd.store(table, at + 256 * p + 128, simd.lookup(c, index))
-        simd.store(table, at + 256 * p + 192, simd.lookup(d, index))
 
 
 @njit
@@ -93,7 +75,7 @@ def distances(state, table, out):
 
 @njit
 def distances_permuting(codes, table, out):
-    """64 rows at a time, a sub-vector's planes in sixteen registers."""
+    """64 rows at a time; a table row is split into planes when its turn comes."""
     entries = table.view(np.uint8)
     sub_vectors, padded = codes.shape
     out[:] = 0.0
@@ -106,12 +88,21 @@ def distances_permuting(codes, table, out):
 
 @njit
 def byte_planes(table, at):
-    """Four planes of 256 bytes, as `distance_table` left them."""
+    """256 floats as four planes: plane ``p`` holds byte ``p`` of each."""
+    a, b = four_registers(table, at), four_registers(table, at + 256)
+    c, d = four_registers(table, at + 512), four_registers(table, at + 768)
+    return plane(a, b, c, d, 0), plane(a, b, c, d, 1), plane(a, b, c, d, 2), plane(a, b, c, d, 3)
+
+
+@njit
+def plane(a, b, c, d, p):
+    """Byte ``p`` of each of 256 floats."""
+    index = simd.iota(simd.u8x64) * 4 + p
     return (
-        four_registers(table, at),
-        four_registers(table, at + 256),
-        four_registers(table, at + 512),
-        four_registers(table, at + 768),
+        simd.lookup(a, index),
+        simd.lookup(b, index),
+        simd.lookup(c, index),
+        simd.lookup(d, index),
     )
 
 
