@@ -1,4 +1,4 @@
-"""Look 64 codes up at once in the four byte planes of a table row."""
+"""Finish 4,096 rows before the next, so that their sums stay in the first cache."""
 
 import numpy as np
 from numba import njit
@@ -29,12 +29,12 @@ def transposed(codebook):
 
 @njit
 def arranged(codes):
-    """Codes as u8[m, n rounded up to 64], each 64 in the order of `position`."""
+    """Codes as u8[blocks of 4,096 rows, m, 4096], each 64 in the order of `position`."""
     rows, sub_vectors = codes.shape
-    result = np.zeros((sub_vectors, (rows + 63) // 64 * 64), np.uint8)
+    result = np.zeros(((rows + 4095) // 4096, sub_vectors, 4096), np.uint8)
     for i in range(rows):
         for j in range(sub_vectors):
-            result[j, i // 64 * 64 + position(i)] = codes[i, j]
+            result[i // 4096, j, i % 4096 // 64 * 64 + position(i)] = codes[i, j]
     return result
 
 
@@ -51,8 +51,11 @@ def position(row):
 
 @njit
 def distance_table(state, query, table):
-    """Squared distance of each part of the query to each centroid, all centroids side by side."""
-    codebook = state[0]
+    """Squared distance of each part of the query to each centroid, all centroids side by side.
+
+    Where bytes can be permuted a row is left as four byte planes, which fill it exactly.
+    """
+    codebook, planes = state[0], table.view(np.uint8)
     sub_vectors, width, centroids = codebook.shape
     for j in range(sub_vectors):
         row = table[j]
@@ -62,6 +65,21 @@ def distance_table(state, query, table):
             for c in range(centroids):
                 difference = part - codebook[j, d, c]
                 row[c] += difference * difference
+        if HAS_BYTE_PERMUTE:
+            split(planes, j * 1024)
+
+
+@njit
+def split(table, at):
+    """Turn 256 floats in place into four planes: plane ``p`` holds byte ``p`` of each."""
+    a, b = four_registers(table, at), four_registers(table, at + 256)
+    c, d = four_registers(table, at + 512), four_registers(table, at + 768)
+    for p in range(4):
+        index = simd.iota(simd.u8x64) * 4 + p
+        simd.store(table, at + 256 * p, simd.lookup(a, index))
+        simd.store(table, at + 256 * p + 64, simd.lookup(b, index))
+        simd.store(table, at + 256 * p + 128, simd.lookup(c, index))
+        simd.store(table, at + 256 * p + 192, simd.lookup(d, index))
 
 
 @njit
@@ -75,34 +93,28 @@ def distances(state, table, out):
 
 @njit
 def distances_permuting(codes, table, out):
-    """64 rows at a time; a table row is split into planes when its turn comes."""
+    """64 rows at a time, a sub-vector's planes in sixteen registers, 4,096 rows a block."""
     entries = table.view(np.uint8)
-    sub_vectors, padded = codes.shape
+    blocks, sub_vectors, _ = codes.shape
     out[:] = 0.0
-    for j in range(sub_vectors):
-        planes = byte_planes(entries, j * 1024)
-        for i in range(0, padded, 64):
-            terms = floats(planes, simd.load(simd.u8x64, codes, j * padded + i))
-            add_to(out, i, terms, len(out) - i)
+    for block in range(blocks):
+        start = block * 4096
+        for j in range(sub_vectors):
+            planes = byte_planes(entries, j * 1024)
+            at = (block * sub_vectors + j) * 4096
+            for i in range(0, min(len(out) - start, 4096), 64):
+                terms = floats(planes, simd.load(simd.u8x64, codes, at + i))
+                add_to(out, start + i, terms, len(out) - start - i)
 
 
 @njit
 def byte_planes(table, at):
-    """256 floats as four planes: plane ``p`` holds byte ``p`` of each."""
-    a, b = four_registers(table, at), four_registers(table, at + 256)
-    c, d = four_registers(table, at + 512), four_registers(table, at + 768)
-    return plane(a, b, c, d, 0), plane(a, b, c, d, 1), plane(a, b, c, d, 2), plane(a, b, c, d, 3)
-
-
-@njit
-def plane(a, b, c, d, p):
-    """Byte ``p`` of each of 256 floats."""
-    index = simd.iota(simd.u8x64) * 4 + p
+    """Four planes of 256 bytes, as `distance_table` left them."""
     return (
-        simd.lookup(a, index),
-        simd.lookup(b, index),
-        simd.lookup(c, index),
-        simd.lookup(d, index),
+        four_registers(table, at),
+        four_registers(table, at + 256),
+        four_registers(table, at + 512),
+        four_registers(table, at + 768),
     )
 
 
