@@ -1,4 +1,4 @@
-"""Keep the sums of 64 rows in registers while all sub-vectors pass, the planes in the cache."""
+"""Finish 4,096 rows before the next, so that their sums stay in the first cache."""
 
 import numpy as np
 from numba import njit
@@ -29,12 +29,12 @@ def transposed(codebook):
 
 @njit
 def arranged(codes):
-    """Codes as u8[groups of 64 rows, m, 64], each 64 in the order of `position`."""
+    """Codes as u8[blocks of 4,096 rows, m, 4096], each 64 in the order of `position`."""
     rows, sub_vectors = codes.shape
-    result = np.zeros(((rows + 63) // 64, sub_vectors, 64), np.uint8)
+    result = np.zeros(((rows + 4095) // 4096, sub_vectors, 4096), np.uint8)
     for i in range(rows):
         for j in range(sub_vectors):
-            result[i // 64, j, position(i)] = codes[i, j]
+            result[i // 4096, j, i % 4096 // 64 * 64 + position(i)] = codes[i, j]
     return result
 
 
@@ -93,17 +93,18 @@ def distances(state, table, out):
 
 @njit
 def distances_permuting(codes, table, out):
-    """64 rows at a time, their sums in registers from the first sub-vector to the last."""
+    """64 rows at a time, a sub-vector's planes in sixteen registers, 4,096 rows a block."""
     entries = table.view(np.uint8)
-    groups, sub_vectors, _ = codes.shape
-    at = 0
-    for group in range(groups):
-        sums = zeros()
+    blocks, sub_vectors, _ = codes.shape
+    out[:] = 0.0
+    for block in range(blocks):
+        start = block * 4096
         for j in range(sub_vectors):
             planes = byte_planes(entries, j * 1024)
-            sums = added(sums, floats(planes, simd.load(simd.u8x64, codes, at)))
-            at += 64
-        store_64(out, group * 64, sums, len(out) - group * 64)
+            at = (block * sub_vectors + j) * 4096
+            for i in range(0, min(len(out) - start, 4096), 64):
+                terms = floats(planes, simd.load(simd.u8x64, codes, at + i))
+                add_to(out, start + i, terms, len(out) - start - i)
 
 
 @njit
@@ -155,31 +156,25 @@ def interleaved(first, second, third, fourth):
 
 
 @njit
-def zeros():
-    """64 sums that begin."""
-    zero = simd.splat(simd.f32x16, 0)
-    return zero, zero, zero, zero
-
-
-@njit
-def added(sums, terms):
-    """64 sums, each with its term added."""
-    return sums[0] + terms[0], sums[1] + terms[1], sums[2] + terms[2], sums[3] + terms[3]
-
-
-@njit
-def store_64(out, i, sums, count):
-    """Store as many of 64 sums as there are rows left."""
+def add_to(out, i, terms, count):
+    """Add 64 floats to ``out[i:]``, as far as ``count``."""
     if count >= 64:
-        simd.store(out, i, sums[0])
-        simd.store(out, i + 16, sums[1])
-        simd.store(out, i + 32, sums[2])
-        simd.store(out, i + 48, sums[3])
+        simd.store(out, i, simd.load(simd.f32x16, out, i) + terms[0])
+        simd.store(out, i + 16, simd.load(simd.f32x16, out, i + 16) + terms[1])
+        simd.store(out, i + 32, simd.load(simd.f32x16, out, i + 32) + terms[2])
+        simd.store(out, i + 48, simd.load(simd.f32x16, out, i + 48) + terms[3])
     else:
-        simd.store_first(out, i, sums[0], count)
-        simd.store_first(out, i + 16, sums[1], count - 16)
-        simd.store_first(out, i + 32, sums[2], count - 32)
-        simd.store_first(out, i + 48, sums[3], count - 48)
+        add_first(out, i, terms[0], count)
+        add_first(out, i + 16, terms[1], count - 16)
+        add_first(out, i + 32, terms[2], count - 32)
+        add_first(out, i + 48, terms[3], count - 48)
+
+
+@njit
+def add_first(out, i, terms, count):
+    """Add the first ``count`` floats of a register to ``out[i:]``."""
+    total = simd.load_first(simd.f32x16, out, i, count) + terms
+    simd.store_first(out, i, total, count)
 
 
 @njit
