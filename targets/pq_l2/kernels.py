@@ -1,4 +1,4 @@
-"""Finish 4,096 rows before the next, so that their sums stay in the first cache."""
+"""Take sixteen sub-vectors at a time, so that their planes (16 kB) stay in the first cache."""
 
 import numpy as np
 from numba import njit
@@ -29,12 +29,15 @@ def transposed(codebook):
 
 @njit
 def arranged(codes):
-    """Codes as u8[blocks of 4,096 rows, m, 4096], each 64 in the order of `position`."""
+    """Codes as u8[passes of 16 sub-vectors, groups of 128 rows, 16, 128].
+
+    Each 64 are in the order of `position`.
+    """
     rows, sub_vectors = codes.shape
-    result = np.zeros(((rows + 4095) // 4096, sub_vectors, 4096), np.uint8)
+    result = np.zeros(((sub_vectors + 15) // 16, (rows + 127) // 128, 16, 128), np.uint8)
     for i in range(rows):
         for j in range(sub_vectors):
-            result[i // 4096, j, i % 4096 // 64 * 64 + position(i)] = codes[i, j]
+            result[j // 16, i // 128, j % 16, i % 128 // 64 * 64 + position(i)] = codes[i, j]
     return result
 
 
@@ -93,29 +96,38 @@ def distances(state, table, out):
 
 @njit
 def distances_permuting(codes, table, out):
-    """64 rows at a time, a sub-vector's planes in sixteen registers, 4,096 rows a block."""
+    """128 rows at a time, so that each load of the table serves two times 64.
+
+    Sixteen sub-vectors a pass, whose planes fit the first cache.
+    """
     entries = table.view(np.uint8)
-    blocks, sub_vectors, _ = codes.shape
-    out[:] = 0.0
-    for block in range(blocks):
-        start = block * 4096
-        for j in range(sub_vectors):
-            planes = byte_planes(entries, j * 1024)
-            at = (block * sub_vectors + j) * 4096
-            for i in range(0, min(len(out) - start, 4096), 64):
-                terms = floats(planes, simd.load(simd.u8x64, codes, at + i))
-                add_to(out, start + i, terms, len(out) - start - i)
+    passes, groups, _, _ = codes.shape
+    for k in range(passes):
+        for group in range(groups):
+            i, at = group * 128, (k * groups + group) * 2048
+            first, second = zeros(), zeros()
+            if k:
+                first = load_64(out, i, len(out) - i)
+                second = load_64(out, i + 64, len(out) - i - 64)
+            for j in range(k * 16, min(k * 16 + 16, len(table))):
+                a = simd.load(simd.u8x64, codes, at)
+                b = simd.load(simd.u8x64, codes, at + 64)
+                a0, b0 = look_up(entries, j * 1024, a, b)
+                a1, b1 = look_up(entries, j * 1024 + 256, a, b)
+                a2, b2 = look_up(entries, j * 1024 + 512, a, b)
+                a3, b3 = look_up(entries, j * 1024 + 768, a, b)
+                first = added(first, interleaved(a0, a1, a2, a3))
+                second = added(second, interleaved(b0, b1, b2, b3))
+                at += 128
+            store_64(out, i, first, len(out) - i)
+            store_64(out, i + 64, second, len(out) - i - 64)
 
 
 @njit
-def byte_planes(table, at):
-    """Four planes of 256 bytes, as `distance_table` left them."""
-    return (
-        four_registers(table, at),
-        four_registers(table, at + 256),
-        four_registers(table, at + 512),
-        four_registers(table, at + 768),
-    )
+def look_up(table, at, a, b):
+    """Look two times 64 codes up in the plane that begins at ``table[at]``."""
+    plane = four_registers(table, at)
+    return simd.lookup(plane, a), simd.lookup(plane, b)
 
 
 @njit
@@ -126,17 +138,6 @@ def four_registers(table, at):
         simd.load(simd.u8x64, table, at + 64),
         simd.load(simd.u8x64, table, at + 128),
         simd.load(simd.u8x64, table, at + 192),
-    )
-
-
-@njit
-def floats(planes, codes):
-    """Table entries of 64 codes, looked up byte by byte."""
-    return interleaved(
-        simd.lookup(planes[0], codes),
-        simd.lookup(planes[1], codes),
-        simd.lookup(planes[2], codes),
-        simd.lookup(planes[3], codes),
     )
 
 
@@ -156,25 +157,49 @@ def interleaved(first, second, third, fourth):
 
 
 @njit
-def add_to(out, i, terms, count):
-    """Add 64 floats to ``out[i:]``, as far as ``count``."""
-    if count >= 64:
-        simd.store(out, i, simd.load(simd.f32x16, out, i) + terms[0])
-        simd.store(out, i + 16, simd.load(simd.f32x16, out, i + 16) + terms[1])
-        simd.store(out, i + 32, simd.load(simd.f32x16, out, i + 32) + terms[2])
-        simd.store(out, i + 48, simd.load(simd.f32x16, out, i + 48) + terms[3])
-    else:
-        add_first(out, i, terms[0], count)
-        add_first(out, i + 16, terms[1], count - 16)
-        add_first(out, i + 32, terms[2], count - 32)
-        add_first(out, i + 48, terms[3], count - 48)
+def zeros():
+    """64 sums that begin."""
+    zero = simd.splat(simd.f32x16, 0)
+    return zero, zero, zero, zero
 
 
 @njit
-def add_first(out, i, terms, count):
-    """Add the first ``count`` floats of a register to ``out[i:]``."""
-    total = simd.load_first(simd.f32x16, out, i, count) + terms
-    simd.store_first(out, i, total, count)
+def load_64(out, i, count):
+    """Load as many of 64 sums as there are rows left."""
+    if count >= 64:
+        return (
+            simd.load(simd.f32x16, out, i),
+            simd.load(simd.f32x16, out, i + 16),
+            simd.load(simd.f32x16, out, i + 32),
+            simd.load(simd.f32x16, out, i + 48),
+        )
+    return (
+        simd.load_first(simd.f32x16, out, i, count),
+        simd.load_first(simd.f32x16, out, i + 16, count - 16),
+        simd.load_first(simd.f32x16, out, i + 32, count - 32),
+        simd.load_first(simd.f32x16, out, i + 48, count - 48),
+    )
+
+
+@njit
+def added(sums, terms):
+    """64 sums, each with its term added."""
+    return sums[0] + terms[0], sums[1] + terms[1], sums[2] + terms[2], sums[3] + terms[3]
+
+
+@njit
+def store_64(out, i, sums, count):
+    """Store as many of 64 sums as there are rows left."""
+    if count >= 64:
+        simd.store(out, i, sums[0])
+        simd.store(out, i + 16, sums[1])
+        simd.store(out, i + 32, sums[2])
+        simd.store(out, i + 48, sums[3])
+    else:
+        simd.store_first(out, i, sums[0], count)
+        simd.store_first(out, i + 16, sums[1], count - 16)
+        simd.store_first(out, i + 32, sums[2], count - 32)
+        simd.store_first(out, i + 48, sums[3], count - 48)
 
 
 @njit
