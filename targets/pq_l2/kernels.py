@@ -1,4 +1,4 @@
-"""Take sixteen sub-vectors at a time, so that their planes (16 kB) stay in the first cache."""
+"""Sum the distance table in registers, from a codebook laid out in reading order."""
 
 import numpy as np
 from numba import njit
@@ -17,13 +17,13 @@ def setup(codebook, codes):
 
 @njit
 def transposed(codebook):
-    """Codebook as f32[m, width, k]: neighbours in memory are centroids, not dimensions."""
+    """Codebook as f32[m, 4, width, 64]: the order in which `distance_table` reads it."""
     sub_vectors, centroids, width = codebook.shape
-    turned = np.empty((sub_vectors, width, centroids), np.float32)
+    turned = np.empty((sub_vectors, 4, width, 64), np.float32)
     for j in range(sub_vectors):
-        for d in range(width):
-            for c in range(centroids):
-                turned[j, d, c] = codebook[j, c, d]
+        for c in range(centroids):
+            for d in range(width):
+                turned[j, c // 64, d, c % 64] = codebook[j, c, d]
     return turned
 
 
@@ -54,35 +54,48 @@ def position(row):
 
 @njit
 def distance_table(state, query, table):
-    """Squared distance of each part of the query to each centroid, all centroids side by side.
+    """Squared distance of each part of the query to each centroid, 64 centroids at a time.
 
     Where bytes can be permuted a row is left as four byte planes, which fill it exactly.
     """
-    codebook, planes = state[0], table.view(np.uint8)
-    sub_vectors, width, centroids = codebook.shape
+    codebook = state[0]
+    sub_vectors, quarters, width, _ = codebook.shape
+    planes, at = table.view(np.uint8), 0
     for j in range(sub_vectors):
-        row = table[j]
-        row[:] = 0.0
-        for d in range(width):
-            part = query[j * width + d]
-            for c in range(centroids):
-                difference = part - codebook[j, d, c]
-                row[c] += difference * difference
-        if HAS_BYTE_PERMUTE:
-            split(planes, j * 1024)
+        for quarter in range(quarters):
+            sums = zeros()
+            for d in range(width):
+                part = simd.splat(simd.f32x16, query[j * width + d])
+                sums = added(sums, squared_gaps(part, codebook, at))
+                at += 64
+            if HAS_BYTE_PERMUTE:
+                store_planes(planes, j * 1024 + quarter * 64, sums)
+            else:
+                store_64(table, j * 256 + quarter * 64, sums, 64)
 
 
 @njit
-def split(table, at):
-    """Turn 256 floats in place into four planes: plane ``p`` holds byte ``p`` of each."""
-    a, b = four_registers(table, at), four_registers(table, at + 256)
-    c, d = four_registers(table, at + 512), four_registers(table, at + 768)
+def squared_gaps(part, codebook, at):
+    """(part - centroid) squared, for 64 centroids."""
+    a = part - simd.load(simd.f32x16, codebook, at)
+    b = part - simd.load(simd.f32x16, codebook, at + 16)
+    c = part - simd.load(simd.f32x16, codebook, at + 32)
+    d = part - simd.load(simd.f32x16, codebook, at + 48)
+    return a * a, b * b, c * c, d * d
+
+
+@njit
+def store_planes(planes, at, sums):
+    """Store 64 floats as four lots of 64 bytes, byte ``p`` of each into plane ``p``."""
+    entries = (
+        simd.bitcast(simd.u8x64, sums[0]),
+        simd.bitcast(simd.u8x64, sums[1]),
+        simd.bitcast(simd.u8x64, sums[2]),
+        simd.bitcast(simd.u8x64, sums[3]),
+    )
     for p in range(4):
         index = simd.iota(simd.u8x64) * 4 + p
-        simd.store(table, at + 256 * p, simd.lookup(a, index))
-        simd.store(table, at + 256 * p + 64, simd.lookup(b, index))
-        simd.store(table, at + 256 * p + 128, simd.lookup(c, index))
-        simd.store(table, at + 256 * p + 192, simd.lookup(d, index))
+        simd.store(planes, at + 256 * p, simd.lookup(entries, index))
 
 
 @njit
