@@ -1,4 +1,4 @@
-"""Use each load of the planes four times: 256 rows at a time."""
+"""Use each load of the planes three times: 192 rows at a time."""
 
 import numpy as np
 from numba import njit
@@ -29,15 +29,15 @@ def transposed(codebook):
 
 @njit
 def arranged(codes):
-    """Codes as u8[passes of 16 sub-vectors, groups of 256 rows, 16, 256].
+    """Codes as u8[passes of 16 sub-vectors, groups of 192 rows, 16, 192].
 
     Each 64 are in the order of `position`.
     """
     rows, sub_vectors = codes.shape
-    result = np.zeros(((sub_vectors + 15) // 16, (rows + 255) // 256, 16, 256), np.uint8)
+    result = np.zeros(((sub_vectors + 15) // 16, (rows + 191) // 192, 16, 192), np.uint8)
     for i in range(rows):
         for j in range(sub_vectors):
-            result[j // 16, i // 256, j % 16, i % 256 // 64 * 64 + position(i)] = codes[i, j]
+            result[j // 16, i // 192, j % 16, i % 192 // 64 * 64 + position(i)] = codes[i, j]
     return result
 
 
@@ -109,7 +109,7 @@ def distances(state, table, out):
 
 @njit
 def distances_permuting(codes, table, out):
-    """256 rows at a time, so that each load of the table serves four times 64.
+    """192 rows at a time, so that each load of the table serves three times 64.
 
     Sixteen sub-vectors a pass, whose planes fit the first cache.
     """
@@ -117,43 +117,34 @@ def distances_permuting(codes, table, out):
     passes, groups, _, _ = codes.shape
     for k in range(passes):
         for group in range(groups):
-            i, at = group * 256, (k * groups + group) * 4096
-            first, second, third, fourth = zeros(), zeros(), zeros(), zeros()
+            i, at = group * 192, (k * groups + group) * 3072
+            first, second, third = zeros(), zeros(), zeros()
             if k:
                 first = load_64(out, i, len(out) - i)
                 second = load_64(out, i + 64, len(out) - i - 64)
                 third = load_64(out, i + 128, len(out) - i - 128)
-                fourth = load_64(out, i + 192, len(out) - i - 192)
             for j in range(k * 16, min(k * 16 + 16, len(table))):
                 a = simd.load(simd.u8x64, codes, at)
                 b = simd.load(simd.u8x64, codes, at + 64)
                 c = simd.load(simd.u8x64, codes, at + 128)
-                d = simd.load(simd.u8x64, codes, at + 192)
-                a0, b0, c0, d0 = look_up(entries, j * 1024, a, b, c, d)
-                a1, b1, c1, d1 = look_up(entries, j * 1024 + 256, a, b, c, d)
-                a2, b2, c2, d2 = look_up(entries, j * 1024 + 512, a, b, c, d)
-                a3, b3, c3, d3 = look_up(entries, j * 1024 + 768, a, b, c, d)
+                a0, b0, c0 = look_up(entries, j * 1024, a, b, c)
+                a1, b1, c1 = look_up(entries, j * 1024 + 256, a, b, c)
+                a2, b2, c2 = look_up(entries, j * 1024 + 512, a, b, c)
+                a3, b3, c3 = look_up(entries, j * 1024 + 768, a, b, c)
                 first = added(first, interleaved(a0, a1, a2, a3))
                 second = added(second, interleaved(b0, b1, b2, b3))
                 third = added(third, interleaved(c0, c1, c2, c3))
-                fourth = added(fourth, interleaved(d0, d1, d2, d3))
-                at += 256
+                at += 192
             store_64(out, i, first, len(out) - i)
             store_64(out, i + 64, second, len(out) - i - 64)
             store_64(out, i + 128, third, len(out) - i - 128)
-            store_64(out, i + 192, fourth, len(out) - i - 192)
 
 
 @njit
-def look_up(table, at, a, b, c, d):
-    """Look four times 64 codes up in the plane that begins at ``table[at]``."""
+def look_up(table, at, a, b, c):
+    """Look three times 64 codes up in the plane that begins at ``table[at]``."""
     plane = four_registers(table, at)
-    return (
-        simd.lookup(plane, a),
-        simd.lookup(plane, b),
-        simd.lookup(plane, c),
-        simd.lookup(plane, d),
-    )
+    return simd.lookup(plane, a), simd.lookup(plane, b), simd.lookup(plane, c)
 
 
 @njit
