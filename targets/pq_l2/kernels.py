@@ -1,4 +1,4 @@
-"""Sum a table entry in the order of Lance, whose bits then come out."""
+"""Use each load of the planes three times: 192 rows at a time."""
 
 import numpy as np
 from numba import njit
@@ -62,55 +62,26 @@ def distance_table(state, query, table):
     sub_vectors, quarters, width, _ = codebook.shape
     planes, at = table.view(np.uint8), 0
     for j in range(sub_vectors):
-        part = query[j * width : j * width + width]
         for quarter in range(quarters):
+            sums = zeros()
+            for d in range(width):
+                part = simd.splat(simd.f32x16, query[j * width + d])
+                sums = added(sums, squared_gaps(part, codebook, at))
+                at += 64
             if HAS_BYTE_PERMUTE:
-                store_planes(planes, j * 1024 + quarter * 64, folded(part, codebook, at))
+                store_planes(planes, j * 1024 + quarter * 64, sums)
             else:
-                sums = zeros()
-                for d in range(width):
-                    sums = added(sums, squared_gaps(part[d], codebook, at + d * 64))
                 store_64(table, j * 256 + quarter * 64, sums, 64)
-            at += width * 64
-
-
-@njit
-def folded(part, codebook, at):
-    """64 squared distances in the order of Lance: eight partial sums, folded in halves."""
-    first = added(partial(part, codebook, at, 0), partial(part, codebook, at, 4))
-    third = added(partial(part, codebook, at, 2), partial(part, codebook, at, 6))
-    second = added(partial(part, codebook, at, 1), partial(part, codebook, at, 5))
-    fourth = added(partial(part, codebook, at, 3), partial(part, codebook, at, 7))
-    return added(added(first, third), added(second, fourth))
-
-
-@njit
-def partial(part, codebook, at, start):
-    """Every eighth dimension from ``start`` on, by fused multiply-adds."""
-    a, b, c, d = zeros()
-    for i in range(start, len(part), 8):
-        w, x, y, z = gaps(part[i], codebook, at + i * 64)
-        a, b, c, d = simd.fma(w, w, a), simd.fma(x, x, b), simd.fma(y, y, c), simd.fma(z, z, d)
-    return a, b, c, d
 
 
 @njit
 def squared_gaps(part, codebook, at):
     """(part - centroid) squared, for 64 centroids."""
-    a, b, c, d = gaps(part, codebook, at)
+    a = part - simd.load(simd.f32x16, codebook, at)
+    b = part - simd.load(simd.f32x16, codebook, at + 16)
+    c = part - simd.load(simd.f32x16, codebook, at + 32)
+    d = part - simd.load(simd.f32x16, codebook, at + 48)
     return a * a, b * b, c * c, d * d
-
-
-@njit
-def gaps(part, codebook, at):
-    """Part - centroid, for 64 centroids."""
-    query = simd.splat(simd.f32x16, part)
-    return (
-        query - simd.load(simd.f32x16, codebook, at),
-        query - simd.load(simd.f32x16, codebook, at + 16),
-        query - simd.load(simd.f32x16, codebook, at + 32),
-        query - simd.load(simd.f32x16, codebook, at + 48),
-    )
 
 
 @njit
