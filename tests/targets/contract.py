@@ -1,0 +1,29 @@
+"""What every target's variants must do; run as a script it checks one target on one CPU part."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from workbench import oracles, targets
+
+
+def disagreements(target, variant):
+    """Names of the battery's cases a variant gets wrong, with what is wrong."""
+    rng = np.random.default_rng(3)
+    found = []
+    for case in target.inputs.battery(rng):
+        requests = case.requests(rng, 2)
+        outputs = {k: np.full((2, *s), 7, d) for k, (s, d) in case.outputs.items()}
+        scratch = {k: np.full(s, 7, d) for k, (s, d) in case.scratch.items()}
+        target.bench.bind(variant, case.fixture)(requests, outputs, scratch)
+        want = target.reference.answer(case.fixture, requests)
+        verdict = oracles.check(target.spec["oracle"], outputs, want)
+        if isinstance(verdict, oracles.Mismatch):
+            found.append(f"{case.name}: {verdict.describe()}")
+    return found
+
+
+if __name__ == "__main__":
+    chosen = targets.load(sys.argv[1], Path(sys.argv[2]))
+    sys.exit("\n".join(disagreements(chosen, chosen.kernels)) or 0)

@@ -1,0 +1,54 @@
+"""Every target folder keeps the contract; one that has just been scaffolded does so at once."""
+
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import contract
+import numpy as np
+import pytest
+
+from workbench import policy, scaffold, targets
+
+ROOT = targets.find_root(Path(__file__).parent)
+NAMES = targets.names(ROOT)
+
+
+def keeps_the_contract(target):
+    """Variants agree with the reference, the policy accepts the kernel, there is enough to time."""
+    policy.check_source(policy.read_source(target.kernels_path), target.surface)
+    for variant in (target.upstream, target.kernels):
+        assert contract.disagreements(target, variant) == []
+    loads = target.inputs.workloads(np.random.default_rng(1))
+    combos = {(load.shape, load.distribution) for load in loads}
+    shapes, distributions = ({combo[i] for combo in combos} for i in range(2))
+    assert len(shapes) >= 3
+    assert len(distributions) >= 3
+    assert len(combos) == len(loads) == len(shapes) * len(distributions)
+    cases = {case.distribution for case in target.inputs.battery(np.random.default_rng(1))}
+    assert len(cases) >= 5
+    for part in ("bytes_per_unit", "operations_per_unit"):
+        assert set(target.spec["roofline"][part]) == shapes
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_target_keeps_the_contract(name):
+    keeps_the_contract(targets.load(name, ROOT))
+
+
+def test_a_scaffolded_target_keeps_it_at_once(project):
+    scaffold.new_target("just_made", "pq_l2", project)
+    keeps_the_contract(targets.load("just_made", project))
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the parts named here are x86 parts")
+@pytest.mark.parametrize("part", ["x86-64", "haswell"])
+@pytest.mark.parametrize("name", NAMES)
+def test_the_portable_path_is_right_too(name, part):
+    environment = {**os.environ, "NUMBA_CPU_NAME": part, "NUMBA_CPU_FEATURES": ""}
+    environment.pop("NUMBA_CACHE_DIR", None)
+    command = [sys.executable, contract.__file__, name, str(ROOT)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
