@@ -110,3 +110,14 @@ def test_calibration_is_twice_the_spread_of_identical_kernels():
     assert found.processes == 18
     assert found.sigma == pytest.approx(2 * 0.00084, rel=0.15)
     assert found.delta >= 0.003
+
+
+def test_a_calibration_is_widened_for_a_kernel_more_than_twice_as_fast():
+    known = Calibration(sigma=0.001, sigma_combo=0.004, delta=0.003, processes=18, geomean_ns=2e5)
+    assert known.for_kernel(1e5) is known
+    fast = known.for_kernel(0.99e5)
+    careful = Calibration()
+    assert (fast.sigma, fast.delta) == (careful.sigma, careful.delta)
+    assert fast.sigma_combo == careful.sigma_combo
+    noisy = Calibration(sigma=0.01, sigma_combo=0.03, delta=0.02, processes=18, geomean_ns=2e5)
+    assert noisy.for_kernel(1e4) == noisy

@@ -15,7 +15,7 @@ from workbench.lane import Plan, plan
 from workbench.oracles import Agreement
 from workbench.outcome import Outcome
 from workbench.setting import Setting
-from workbench.stats import Estimate
+from workbench.stats import Calibration, Estimate
 
 # A baseline is the incumbent's own A/A: three times a trial's pairs, from which the machine's
 # sigma is estimated.
@@ -73,12 +73,12 @@ def compare(setting: Setting, bench: judge.Bench, servers: Servers) -> Outcome:
     sizes = (policy.syntax_size(setting.source), policy.syntax_size(setting.rival.source))
     rng = np.random.default_rng(race.battery_seed)
     with judge.compiling_checked(bench, race.files[0], rng) as compiled:
-        measured, estimate = time_until_settled(race, simpler=sizes[0] < sizes[1])
+        measured, estimate, calibration = time_until_settled(race, simpler=sizes[0] < sizes[1])
         first = measured[0].footprint
         assert first is not None
         footprint = dataclasses.replace(first, peak_rss_mb=max(m.peak_rss_mb for m in measured))
         verdict = gate.decide(
-            agreement, estimate, footprint, setting.guardrails, setting.calibration, sizes
+            agreement, estimate, footprint, setting.guardrails, calibration, sizes
         )
         if setting.options.mode == "baseline":
             verdict = baseline_verdict(verdict, estimate)
@@ -90,15 +90,18 @@ def compare(setting: Setting, bench: judge.Bench, servers: Servers) -> Outcome:
         verdict,
         agreement=agreement,
         estimate=estimate,
+        calibration=calibration,
         footprint=footprint,
         blocks=tuple(m.blocks for m in measured),
         replicas=tuple(stats.summarise(m.blocks, n_combos) for m in measured),
         timed_share=float(np.mean([m.timed_share for m in measured])),
-        warnings=warnings_of(setting, bench, estimate),
+        warnings=warnings_of(setting, bench, estimate, narrow=calibration != setting.calibration),
     )
 
 
-def time_until_settled(race: Race, *, simpler: bool) -> tuple[list[contest.Measured], Estimate]:
+def time_until_settled(
+    race: Race, *, simpler: bool
+) -> tuple[list[contest.Measured], Estimate, Calibration]:
     """Measure pair after pair of processes; a baseline measures all it may."""
     setting, baseline = race.setting, race.setting.options.mode == "baseline"
     names = [(load.shape, load.distribution) for load in race.layout.workloads]
@@ -109,11 +112,13 @@ def time_until_settled(race: Race, *, simpler: bool) -> tuple[list[contest.Measu
         race.bench.progress("timing", replica, wanted)
         measured.append(race.measure(replica, measured))
         summaries.append(stats.summarise(measured[-1].blocks, len(names)))
-        estimate = stats.estimate(summaries, names, setting.calibration)
-        if not baseline and gate.settled(estimate, setting.calibration, simpler=simpler):
+        incumbent_ns = float(np.exp(np.log(summaries[0].incumbent_ns).mean()))
+        calibration = setting.calibration.for_kernel(incumbent_ns)
+        estimate = stats.estimate(summaries, names, calibration)
+        if not baseline and gate.settled(estimate, calibration, simpler=simpler):
             break
     race.bench.progress("timing", wanted, wanted)
-    return measured, estimate
+    return measured, estimate, calibration
 
 
 def audit(race: Race, measured: list[contest.Measured], verdict: Verdict) -> Verdict:
@@ -148,8 +153,10 @@ def baseline_verdict(verdict: Verdict, estimate: Estimate) -> Verdict:
     return Verdict("baseline", "baseline", gate.EXIT_KEEP, sentence)
 
 
-def warnings_of(setting: Setting, bench: judge.Bench, estimate: Estimate) -> tuple[str, ...]:
-    """Doubts that do not change the verdict, each with advice."""
+def warnings_of(
+    setting: Setting, bench: judge.Bench, estimate: Estimate, *, narrow: bool
+) -> tuple[str, ...]:
+    """Doubts about the verdict, each with advice."""
     found = []
     trial = setting.options.mode == "trial"
     if trial and setting.calibration.processes == 0:
@@ -157,11 +164,11 @@ def warnings_of(setting: Setting, bench: judge.Bench, estimate: Estimate) -> tup
             "this machine is not calibrated, so the interval is wider than it need be: "
             f"run `workbench init {setting.target.name}`"
         )
-    incumbent_ns = np.exp(np.mean([np.log(c.incumbent_ns) for c in estimate.combos]))
-    if trial and not setting.calibration.holds_for(float(incumbent_ns)):
+    if trial and narrow:
         found.append(
             "the judge was calibrated on a kernel more than twice as slow, and a faster one is "
-            f"noisier: run `workbench init {setting.target.name} --rebaseline`"
+            "noisier, so the careful default counts: run "
+            f"`workbench init {setting.target.name} --rebaseline`"
         )
     if abs(estimate.clock_gap) > 0.005:
         found.append(

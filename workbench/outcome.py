@@ -13,7 +13,7 @@ from workbench.child import CandidateFailure
 from workbench.gate import Footprint, Verdict
 from workbench.record import Failure, TrialRecord
 from workbench.setting import Setting
-from workbench.stats import Blocks, Estimate
+from workbench.stats import Blocks, Calibration, Estimate
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Outcome:
     seconds: float = 0.0
     agreement: oracles.Agreement | None = None
     estimate: Estimate | None = None
+    calibration: Calibration | None = None
     footprint: Footprint | None = None
     failure: Failure | None = None
     blocks: tuple[Blocks, ...] = ()
@@ -63,7 +64,7 @@ def compose(setting: Setting, outcome: Outcome) -> TrialRecord:
     now = datetime.datetime.now(datetime.UTC)
     kernel_sha256 = incumbent.sha256(setting.source)
     estimate, footprint, agreement = outcome.estimate, outcome.footprint, outcome.agreement
-    measured_on = setting.calibration
+    measured_on = outcome.calibration or setting.calibration
     figures: dict[str, Any] = {}
     if estimate is not None and footprint is not None and agreement is not None:
         worst = estimate.worst

@@ -107,9 +107,10 @@ def judge_candidate(setting: Setting, progress: judge.Progress) -> Outcome:
         begin = time.monotonic()  # waiting for others is nobody's fault
         watchdog = Watchdog(judge.ANSWER_SECONDS, begin + budget_seconds(setting))
         stack.callback(watchdog.close)
-        server, servers = ForkServer(), Servers()
-        stack.callback(servers.close)
+        server = ForkServer()
         stack.callback(server.close)
+        servers = Servers()
+        stack.callback(servers.close)
         bench = judge.Bench(server, watchdog, setting.target, core, note)
         try:
             outcome = comparison.compare(setting, bench, servers)
