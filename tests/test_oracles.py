@@ -245,14 +245,51 @@ def test_top_k_pads_of_a_short_answer_agree() -> None:
     assert answer == Agreement(0.0, bitwise=True)
 
 
-def test_recall_counts_distinct_true_ids() -> None:
-    want = np.array([[1, 2, 3, 4], [5, 6, 7, 8]])
-    got = np.array([[4, 3, 2, 1], [5, 5, 5, 0]])
-    assert oracles.recall(got, want, 0.625) == Agreement(0.375, bitwise=False)
-    answer = oracles.recall(got, want, 0.7)
+def test_recall_counts_the_rows_that_are_truly_near() -> None:
+    want = np.tile(np.arange(8.0), (4, 1))
+    got = want.copy()
+    got[2, 0] = 9.0  # one of its two nearest is lost
+    found = oracles.recall(got, want, k=2, minimum=0.8)
+    assert found == Agreement(9.0, bitwise=False, recall=0.875)
+    answer = oracles.recall(got, want, k=2, minimum=0.9)
     assert isinstance(answer, Mismatch)
-    assert answer.index == (1,)
-    assert "5 of 8" in answer.why
+    assert (answer.index, answer.got) == ((2,), 0.875)
+
+
+def test_recall_of_few_requests_is_held_to_the_floor_of_one() -> None:
+    want = np.array([[0.0, 1.0, 2.0, 3.0]])
+    got = np.array([[0.0, 4.0, 2.0, 3.0]])
+    found = oracles.recall(got, want, k=2, minimum=0.95, row_minimum=0.5)
+    assert found == Agreement(3.0, bitwise=False, recall=0.5)
+    answer = oracles.recall(got, want, k=2, minimum=0.95, row_minimum=0.6)
+    assert isinstance(answer, Mismatch)
+    assert answer.index == (0,)
+
+
+def test_recall_takes_any_row_of_a_tie_and_no_nan() -> None:
+    want = np.array([[0.0, 1.0, 1.0, 1.0]])
+    other = np.array([[0.0, 1.0, 1.0, 0.5]])
+    assert oracles.recall(other, want, k=2, minimum=1.0, row_minimum=1.0).recall == 1.0
+    assert oracles.recall(want[:, :0], want[:, :0], k=2, minimum=1.0).recall == 1.0
+    assert oracles.recall(want, want, k=9, minimum=1.0) == Agreement(0.0, True, recall=1.0)
+    unwritten = np.full_like(want, np.nan)
+    answer = oracles.recall(unwritten, want, k=4, minimum=0.1)
+    assert isinstance(answer, Mismatch)
+    assert answer.got == "nan"
+
+
+def test_lengths_cut_what_lies_behind_each_answer() -> None:
+    oracle = {"kind": "bitwise", "lengths": {"out": "count"}}
+    want = {"out": np.array([[1, 2, 0], [7, 0, 0]]), "count": np.array([2, 1])}
+    got = {"out": np.array([[1, 2, -1], [7, -1, -1]]), "count": np.array([2, 1])}
+    assert oracles.check(oracle, got, want) == Agreement(0.0, bitwise=True)
+    assert oracles.identical(oracle, got, want) == Agreement(0.0, bitwise=True)
+    answer = oracles.check(oracle, {**got, "out": np.array([[1, 2, 0], [8, 0, 0]])}, want)
+    assert isinstance(answer, Mismatch)
+    assert (answer.output, answer.index) == ("out", (1, 0))
+    short = oracles.check(oracle, {**got, "count": np.array([2, 0])}, want)
+    assert isinstance(short, Mismatch)
+    assert short.output == "count"
 
 
 def test_check_holds_every_output_and_reports_the_weakest() -> None:
@@ -286,9 +323,8 @@ def test_check_dispatches_top_k_and_recall_by_output_name() -> None:
     other = oracles.check(oracle, {**want, "n": np.array([1])}, want)
     assert isinstance(other, Mismatch)
     assert other.output == "n"
-    lossy = {"kind": "recall", "ids": "rows", "minimum": 0.5}
-    got = {**want, "rows": np.array([2, 9])}
-    assert oracles.check(lossy, got, want) == Agreement(0.5, bitwise=False)
+    lossy = {"kind": "recall", "k": 1, "minimum": 0.5, "row_minimum": 0.5}
+    assert oracles.check(lossy, want, want) == Agreement(0.0, bitwise=True, recall=1.0)
 
 
 @pytest.mark.parametrize(
@@ -298,8 +334,12 @@ def test_check_dispatches_top_k_and_recall_by_output_name() -> None:
         ({}, "kind = None"),
         ({"kind": "max_abs_err", "atol": "1e-4", "rtol": 0}, "atol = '1e-4'"),
         ({"kind": "max_abs_err", "atol": 1e-4}, "rtol = None"),
-        ({"kind": "recall", "minimum": 0.5}, "'ids' is no output"),
-        ({"kind": "recall", "ids": "out", "minimum": 0}, "must be above 0"),
+        ({"kind": "recall", "minimum": 0.5}, "'distances' is no output"),
+        (
+            {"kind": "recall", "distances": "out", "k": 1, "minimum": 0, "row_minimum": 0},
+            "minimum above 0",
+        ),
+        ({"kind": "bitwise", "lengths": {"out": "count"}}, "both must be outputs"),
     ],
 )
 def test_a_wrong_oracle_table_is_an_infrastructure_error(

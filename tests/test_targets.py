@@ -29,6 +29,7 @@ def changed(key, value):
     return table
 
 
+RECALL = {"kind": "recall", "k": 10, "minimum": 0.95, "row_minimum": 0.7}
 WRONG = [
     *[(key, GONE) for key in ("title", "status", "surface", "oracle", "guardrails")],
     *[("title", value) for value in (3, "", "two\nlines", "\x1b[2K", ["a"])],
@@ -38,7 +39,11 @@ WRONG = [
     *[("surface", value) for value in (3, "setup", {}, [], {"a b": ["x"]}, {"setup": "codes"})],
     *[("surface.setup", value) for value in (None, 1, [1], ["a b"], [""], {"x": 1})],
     *[("oracle", value) for value in ("bitwise", {}, {"kind": "close"}, {"kind": 3})],
-    *[("oracle", {"kind": "recall", "minimum": value}) for value in (0.0, 1.5, "1", math.nan)],
+    *[("oracle", {**RECALL, "minimum": value}) for value in (0.0, 1.5, "1", math.nan)],
+    *[("oracle", {**RECALL, "k": value}) for value in (0, 1.5, "10")],
+    ("oracle", {**RECALL, "row_minimum": -0.1}),
+    ("oracle", {"kind": "recall", "minimum": 0.95, "k": 10}),
+    *[("oracle", {"kind": "bitwise", "lengths": value}) for value in (1, "out", {"out": 1})],
     ("oracle", {"kind": "bitwise", "atol": 1.0}),
     ("oracle", {"kind": "top_k", "atol": 1.0}),
     *[("oracle.atol", value) for value in (GONE, "1e-4", -1.0, math.nan, math.inf, True)],
@@ -52,7 +57,9 @@ WRONG = [
     *[("upstream", value) for value in (3, "lance", [])],
     *[("upstream.cost_fraction", value) for value in ("a lot", -0.1, 1.1, math.nan)],
     *[(f"upstream.{key}", 3) for key in ("call_site", "access_pattern", "system", "version")],
-    *[("roofline", value) for value in (3, {"bytes": 3}, {"bytes": {"a": "b"}})],
+    *[("roofline", value) for value in (3, {}, {"bytes": 3})],
+    ("roofline.arithmetic", "f16"),
+    *[("roofline.bytes_per_unit", value) for value in (GONE, {"a": "b"}, {"a": 0})],
     ("gaurdrails", {}),
 ]
 
@@ -75,7 +82,8 @@ def test_what_is_wrong_is_named(key, value):
         ("focuses", list(ledger.COLUMNS)),
         ("surface", {"f": []}),
         ("oracle", {"kind": "bitwise"}),
-        ("oracle", {"kind": "recall", "minimum": 1}),
+        ("oracle", {"kind": "bitwise", "lengths": {"out": "count"}}),
+        ("oracle", {**RECALL, "distances": "out"}),
         ("oracle", {"kind": "top_k", "atol": 0, "rtol": 0.5, "ids": "found"}),
         ("upstream", GONE),
         ("upstream", {"call_site": "", "cost_fraction": 0.0, "access_pattern": "", "note": [1]}),
@@ -89,9 +97,10 @@ def test_what_is_right_is_kept(key, value):
 
 
 def test_every_kind_of_oracle_has_a_table():
-    numbers = {"max_abs_err": {"atol", "rtol"}, "top_k": {"atol", "rtol"}, "recall": {"minimum"}}
+    numbers = {"max_abs_err": ("atol", "rtol"), "top_k": ("atol", "rtol")}
     for kind in oracles.KINDS:
         oracle = {"kind": kind, **dict.fromkeys(numbers.get(kind, ()), 0.5)}
+        oracle = RECALL if kind == "recall" else oracle
         assert spec.parse(changed("oracle", oracle))["oracle"] == oracle
 
 

@@ -30,6 +30,11 @@ class Slot:
     shape: tuple[int, ...]
     dtype: str
 
+    @property
+    def nbytes(self) -> int:
+        """Its size."""
+        return int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
+
 
 class Layout:
     """Hands out slots, cache-line aligned, one after the other."""

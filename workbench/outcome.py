@@ -89,6 +89,7 @@ def compose(setting: Setting, outcome: Outcome) -> TrialRecord:
             **dataclasses.asdict(footprint),
             "max_abs_err": agreement.max_abs_err,
             "bit_identical": agreement.bitwise,
+            "recall": agreement.recall,
             "syntax_nodes": policy.syntax_size(setting.source),
         }
     stamp = now.strftime("%Y%m%dT%H%M%S%fZ")

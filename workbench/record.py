@@ -112,6 +112,7 @@ class TrialRecord:
     instructions: float | None = None
     max_abs_err: float | None = None
     bit_identical: bool | None = None
+    recall: float | None = None
     syntax_nodes: int | None = None
     processes: int = 0
     d_median: tuple[float, ...] = ()

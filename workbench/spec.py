@@ -19,9 +19,10 @@ Share = Annotated[Finite, Field(ge=0, le=1)]
 
 
 class Bitwise(TypedDict):
-    """``[oracle]`` of integers and bytes."""
+    """``[oracle]`` of integers and bytes; ``lengths`` maps an output to its counter."""
 
     kind: Literal["bitwise"]
+    lengths: NotRequired[dict[Identifier, Identifier]]
 
 
 class MaxAbsErr(TypedDict):
@@ -41,11 +42,21 @@ class TopK(MaxAbsErr):
 
 
 class Recall(TypedDict):
-    """``[oracle]`` of a lossy search."""
+    """``[oracle]`` of a lossy search: mean recall@k, and the least of any one request."""
 
     kind: Literal["recall"]
+    k: Annotated[int, Field(ge=1)]
     minimum: Annotated[Finite, Field(gt=0, le=1)]
-    ids: NotRequired[Identifier]
+    row_minimum: Share
+    distances: NotRequired[Identifier]
+
+
+class Roofline(TypedDict):
+    """``[roofline]``: the least that a request must move and do, by shape."""
+
+    arithmetic: Literal["f32", "f64", "u8", "i32", "i64"]
+    bytes_per_unit: dict[str, Positive]
+    operations_per_unit: dict[str, NotNegative]
 
 
 class Guardrails(TypedDict):
@@ -88,7 +99,7 @@ class Spec(TypedDict):
     oracle: Annotated[Bitwise | MaxAbsErr | TopK | Recall, Field(discriminator="kind")]
     guardrails: Guardrails
     upstream: NotRequired[Upstream]
-    roofline: NotRequired[dict[str, dict[str, NotNegative]]]
+    roofline: NotRequired[Roofline]
 
 
 def parse(table: Mapping[str, Any]) -> Spec:

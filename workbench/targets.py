@@ -241,7 +241,7 @@ def load(name: str, root: Path | None = None) -> Target:
     return Target(name=name, root=root, folder=folder, spec=checked)
 
 
-def specialise(loop: Callable[..., Any], kernels: Any) -> Callable[..., Any]:
+def specialise(loop: Callable[..., Any], kernels: Any, **others: Any) -> Callable[..., Any]:
     """Give ``loop`` a global named ``kernels`` and compile it when the kernels are compiled.
 
     ``bind`` functions use it to write the caller's loop once for every variant. The kernels
@@ -254,8 +254,10 @@ def specialise(loop: Callable[..., Any], kernels: Any) -> Callable[..., Any]:
         Plain function that calls ``kernels.<name>``.
     kernels : module
         A variant; plain Python variants (peers) give a plain loop.
+    **others
+        Further globals of ``loop``: modules or njit functions, by name.
     """
-    scope = {**loop.__globals__, "kernels": kernels}
+    scope = {**loop.__globals__, "kernels": kernels, **others}
     function = types.FunctionType(loop.__code__, scope, loop.__name__)
     function.__module__ = loop.__module__
     surface = [v for k, v in vars(kernels).items() if k != "setup" and callable(v)]

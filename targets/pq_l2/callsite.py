@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from workbench.upstreams.lance import build_ivf_pq
+from workbench.upstreams.lance.ivf_pq import build_ivf_pq
 
 SHAPE = (128, 16, 256)
 PARTITIONS = 8

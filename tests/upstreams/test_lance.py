@@ -11,7 +11,7 @@ import pytest
 
 from workbench import snapshots
 from workbench.errors import Infrastructure
-from workbench.upstreams import lance
+from workbench.upstreams.lance import ivf_pq as lance
 
 ROWS, DIM, SUB_VECTORS = 900, 32, 4
 

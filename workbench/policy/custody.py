@@ -16,7 +16,20 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 # Whatever takes part in a verdict. A name is a module or a package of that name.
 JUDGE_MODULES = (
-    *("errors", "targets", "simd", "policy", "oracles", "host", "ledger", "record", "incumbent"),
+    *(
+        "errors",
+        "targets",
+        "simd",
+        "policy",
+        "oracles",
+        "agreement",
+        "elementwise",
+        "ranking",
+        "host",
+        "ledger",
+        "record",
+        "incumbent",
+    ),
     *("arena", "child", "runner", "lane", "timers", "counters", "judge", "stats", "gate", "trial"),
     *(
         "setting",

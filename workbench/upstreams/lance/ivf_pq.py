@@ -1,13 +1,8 @@
-"""Real Lance, through pylance: build an index, read its codes back, ask for its distances.
-
-pylance is imported inside the functions, so that this module loads without it.
-"""
+"""IVF_PQ indices: build one, read its codes back, ask for its distances."""
 
 from __future__ import annotations
 
-import os
 import tempfile
-import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import Infrastructure
-
-DISTRIBUTION = "pylance"
+from workbench.upstreams.lance.distribution import pylance
 
 PQ_SHAPES = ((128, 16, 256), (256, 16, 256), (768, 96, 256))
 PQ_DISTRIBUTIONS = ("clustered", "uniform", "sparse")
@@ -76,26 +70,6 @@ class IvfPqIndex:
             nearest={"column": "vector", "q": query, "k": k, "nprobes": nprobes},
         )
         return found["_rowid"].to_numpy(), found["_distance"].to_numpy()
-
-
-def pylance() -> types.ModuleType:
-    """Import pylance.
-
-    Raises
-    ------
-    Infrastructure
-        If it is not installed.
-    """
-    # Statistics with centroids are large, deprecated and make Lance log a warning.
-    os.environ.setdefault("LANCE_INCLUDE_VECTOR_CENTROIDS", "false")
-    try:
-        import lance
-    except ImportError as error:
-        raise Infrastructure(
-            "pylance is not installed, and it is what speaks to Lance: pip install -e '.[lance]'"
-        ) from error
-    module: types.ModuleType = lance
-    return module
 
 
 def build_ivf_pq(
@@ -239,5 +213,4 @@ _PQ_DRAWS: Mapping[str, Callable[[np.random.Generator, int, int], NDArray[np.flo
     "sparse": _sparse,
 }
 
-# What each target's evidence is recorded by.
 RECORDERS: Mapping[str, Callable[[], Files]] = {"pq_l2": record_pq_l2}

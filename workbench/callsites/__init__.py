@@ -1,0 +1,1 @@
+"""Real queries that several targets' kernels are part of, written once, each in njit."""
