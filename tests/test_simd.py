@@ -30,8 +30,11 @@ PARTS = {
 }
 PART = os.environ.get("NUMBA_CPU_NAME")
 X86 = llvm.get_process_triple().startswith("x86_64")
-KINDS = (simd.f32x16, simd.i32x16, simd.u32x16, simd.u16x32, simd.u8x16, simd.u8x64)
-INDICES = {32: simd.u32x16, 16: simd.u16x32, 8: simd.u8x64}
+KINDS = (
+    *(simd.f32x16, simd.f64x8, simd.i32x16, simd.u32x16, simd.i64x8, simd.u64x8),
+    *(simd.u16x32, simd.u8x16, simd.u8x64),
+)
+INDICES = {64: simd.u64x8, 32: simd.u32x16, 16: simd.u16x32, 8: simd.u8x64}
 
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=str)
 each_integer = pytest.mark.parametrize("kind", [k for k in KINDS if not k.is_float], ids=str)
@@ -203,7 +206,7 @@ def test_splat_fills_and_iota_counts(kind):
     fill(113, out)
     assert (out == 113).all()
     if kind.is_float:
-        with pytest.raises(TypingError, match="iota makes integer vectors; given f32x16"):
+        with pytest.raises(TypingError, match=f"iota makes integer vectors; given {kind}"):
             number_lanes(out)
     else:
         number_lanes(out)
@@ -332,7 +335,9 @@ def test_a_sum_is_folded_in_halves(kind):
     def total(a):
         return simd.reduce_add(simd.load(kind, a, 0))
 
-    a = np.random.default_rng(1).standard_normal(16, np.float32) if kind.is_float else draw(kind)
+    a = draw(kind)
+    if kind.is_float:
+        a = np.random.default_rng(1).standard_normal(kind.lanes, a.dtype)
     want = a
     while len(want) > 1:
         want = want[: len(want) // 2] + want[len(want) // 2 :]

@@ -50,7 +50,7 @@ from workbench.simd.lanes import (
     reduce_add,
 )
 from workbench.simd.memory import gather, load, load_first, prefetch, store, store_first
-from workbench.simd.vectors import f32x16, i32x16, u8x16, u8x64, u16x32, u32x16
+from workbench.simd.vectors import f32x16, f64x8, i32x16, i64x8, u8x16, u8x64, u16x32, u32x16, u64x8
 
 __all__ = [
     "HAS_BYTE_PERMUTE",
@@ -60,9 +60,11 @@ __all__ = [
     "convert",
     "count",
     "f32x16",
+    "f64x8",
     "fma",
     "gather",
     "i32x16",
+    "i64x8",
     "interleave_high",
     "interleave_low",
     "iota",
@@ -82,4 +84,5 @@ __all__ = [
     "u8x64",
     "u16x32",
     "u32x16",
+    "u64x8",
 ]

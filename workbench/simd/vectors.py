@@ -26,7 +26,9 @@ class Vector(types.Type):
     def __init__(self, element: Any, lanes: int) -> None:
         self.element, self.lanes = element, lanes
         prefix = "f" if self.is_float else "b" if self.is_mask else "i" if self.is_signed else "u"
-        scalar = ir.FloatType() if self.is_float else ir.IntType(self.lane_bits)
+        scalar = ir.IntType(self.lane_bits)
+        if self.is_float:
+            scalar = ir.FloatType() if self.lane_bits == 32 else ir.DoubleType()
         self.llvm = ir.VectorType(scalar, lanes)
         super().__init__(name=f"{prefix}{self.lane_bits}x{lanes}")
 
@@ -66,8 +68,11 @@ class Vector(types.Type):
 
 
 f32x16: Final = Vector(types.float32, 16)
+f64x8: Final = Vector(types.float64, 8)
 i32x16: Final = Vector(types.int32, 16)
 u32x16: Final = Vector(types.uint32, 16)
+i64x8: Final = Vector(types.int64, 8)
+u64x8: Final = Vector(types.uint64, 8)
 u16x32: Final = Vector(types.uint16, 32)
 u8x16: Final = Vector(types.uint8, 16)
 u8x64: Final = Vector(types.uint8, 64)
