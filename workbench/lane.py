@@ -76,6 +76,7 @@ class Lane:
         pad_bytes: int = 0,
         *,
         bounds: bool = False,
+        ticks: bool = False,
     ) -> None:
         self.plan = layout
         self.arena = Arena.create()
@@ -86,7 +87,7 @@ class Lane:
         self.outputs = [self.arena.views(p.outputs) for p in layout.places]
         job = {
             "kernels": str(kernels),
-            "bench": str(target.folder / "bench.py"),
+            "bench": str(target.folder / target.bench_file),
             "cache_dir": str(kernels.parent / "numba"),
             "surface": list(target.surface),
             "combos": [place.as_json() for place in layout.places],
@@ -94,6 +95,8 @@ class Lane:
             "cores": list(cores),
             "pad_bytes": pad_bytes,
             "bounds": bounds,
+            "ticks": ticks,
+            "query": target.bench_file == "callsite.py",
         }
         self.runner = server.spawn(job, self.arena)
 

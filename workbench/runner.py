@@ -159,9 +159,16 @@ class Runner:
         fixture = self.arena.views(slots(self.job["combos"][combo]["fixture"]))
         variant = types.ModuleType("kernels")
         vars(variant).update({name: getattr(self.kernels, name) for name in self.job["surface"]})
-        if setup := getattr(variant, "setup", None):
+        setup = getattr(variant, "setup", None)
+        # A whole query sets up many states, in compiled code: they stay where they are.
+        if setup and not self.job["query"]:
             vars(variant)["setup"] = lambda *args: self.arena.place(setup(*args), self.layout)
-        self.bound[combo] = self.bench.bind(variant, fixture)
+        options = {}
+        if self.job["ticks"]:
+            from workbench import ticks
+
+            options = {"now": ticks.on}
+        self.bound[combo] = self.bench.bind(variant, fixture, **options)
         return {"bound": combo}
 
     def prepare(self, combo: int, count: int) -> Callable[[], None]:

@@ -13,7 +13,6 @@ import importlib
 import importlib.metadata
 import io
 import json
-import os
 import platform
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -26,6 +25,7 @@ from numpy.typing import NDArray
 
 from workbench import oracles, targets
 from workbench.errors import Infrastructure, Usage
+from workbench.files import write_whole
 
 Arrays = Mapping[str, NDArray[Any]]
 DriftStatus = Literal["identical", "within tolerance", "drifted"]
@@ -261,7 +261,7 @@ def record(upstream: str, target: str, root: Path | None = None) -> Manifest:
     folder = _folder(root, upstream, target)
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in archives.items():
-        _write(folder / name, data)
+        write_whole(folder / name, data)
     for stale in {p.name for p in folder.glob("*.npz")} - archives.keys():
         (folder / stale).unlink()
     manifest = Manifest(
@@ -276,7 +276,7 @@ def record(upstream: str, target: str, root: Path | None = None) -> Manifest:
             for name, data in archives.items()
         },
     )
-    _write(folder / MANIFEST, manifest.to_json().encode())
+    write_whole(folder / MANIFEST, manifest.to_json().encode())
     return manifest
 
 
@@ -446,20 +446,6 @@ def _verified(root: Path, folder: Path, name: str, manifest: Manifest) -> Arrays
 def _damaged(root: Path, path: Path, what: str) -> Infrastructure:
     name = path.relative_to(root).as_posix()
     return Infrastructure(f"{name} {what}: restore it with git checkout -- {name}")
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Replace a file in one step, its bytes on disk first."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as new:
-        try:
-            new.write(data)
-            new.flush()
-            os.fsync(new.fileno())
-            Path(new.name).chmod(0o644)
-            Path(new.name).replace(path)
-        except BaseException:
-            Path(new.name).unlink(missing_ok=True)
-            raise
 
 
 def _folder(root: Path, upstream: str, target: str) -> Path:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import sys
 import tomllib
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -83,12 +84,22 @@ class Target:
         The project and the target's own folder.
     spec : mapping
         ``target.toml``, checked: see `workbench.spec.Spec`.
+    bench_file, truth_file : str
+        Which files bind a variant and answer truly; `at_call_site` names others.
     """
 
     name: str
     root: Path
     folder: Path
     spec: Mapping[str, Any] = field(repr=False)
+    bench_file: str = "bench.py"
+    truth_file: str = "reference.py"
+
+    def at_call_site(self) -> Target:
+        """This target as the whole query around it: another bind, another truth and oracle."""
+        file = "callsite.py"
+        spec = {**self.spec, "oracle": self.callsite.ORACLE}
+        return replace(self, spec=spec, bench_file=file, truth_file=file)
 
     @property
     def surface(self) -> Mapping[str, list[str]]:
@@ -109,12 +120,12 @@ class Target:
     @cached_property
     def bench(self) -> types.ModuleType:
         """``bind(kernels, fixture)``: how upstream calls the surface."""
-        return self.load_module("bench.py")
+        return self.load_module(self.bench_file)
 
     @cached_property
     def reference(self) -> types.ModuleType:
         """The truth in the plainest code; compiled once, then cached beside the file."""
-        module = self.load_module("reference.py")
+        module = self.load_module(self.truth_file)
         cache_compiled(module)
         return module
 
@@ -258,7 +269,15 @@ def specialise(loop: Callable[..., Any], kernels: Any, **others: Any) -> Callabl
         Further globals of ``loop``: modules or njit functions, by name.
     """
     scope = {**loop.__globals__, "kernels": kernels, **others}
-    function = types.FunctionType(loop.__code__, scope, loop.__name__)
+    # numba's cache knows a function by its name and code, not by its globals.
+    parts = [
+        loop.__name__,
+        getattr(kernels, "__name__", ""),
+        *(f"{k}_{getattr(v, '__name__', v)}" for k, v in others.items()),
+    ]
+    name = re.sub(r"\W+", "_", "_".join(parts))
+    function = types.FunctionType(loop.__code__, scope, name)
+    function.__qualname__ = name
     function.__module__ = loop.__module__
     surface = [v for k, v in vars(kernels).items() if k != "setup" and callable(v)]
     if not any(hasattr(v, "py_func") for v in surface):

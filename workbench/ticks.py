@@ -6,8 +6,10 @@ kernel fold away and the compiled query is the plain one.
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
@@ -35,3 +37,30 @@ def on() -> int:
     """Ticks of the time stamp counter; only differences on one core mean anything."""
     ticks: int = _cycles()  # type: ignore[call-arg]  # numba passes the typing context
     return ticks
+
+
+def per_ns(seconds: float = 0.02) -> float:
+    """Ticks in a nanosecond, against the system's clock."""
+    now: Any = on
+    now()  # compiles
+    begin_ns, begin = time.perf_counter_ns(), now()
+    while time.perf_counter_ns() - begin_ns < seconds * 1e9:
+        pass
+    end_ns, end = time.perf_counter_ns(), now()
+    return float(end - begin) / (end_ns - begin_ns)
+
+
+def of_a_bracket() -> float:
+    """Ticks that a bracket around nothing measures: what each call's share must be freed of."""
+
+    @njit
+    def empty_brackets(found: Any) -> None:
+        for i in range(len(found)):
+            begin = now()
+            found[i] = now() - begin
+
+    now: Any = on
+    found = np.zeros(10_000, np.int64)
+    for _ in range(2):  # the first run compiles
+        empty_brackets(found)
+    return float(np.median(found))

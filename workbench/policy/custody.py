@@ -41,11 +41,12 @@ JUDGE_MODULES = (
         "comparison",
         "forkserver",
     ),
-    *("forkserver", "spec", "git"),
+    *("spec", "git", "ticks"),
 )
 # Runs whenever the judge is imported, so it must be the committed one; but it lists the whole
 # package and changes with it, so it is no part of the digest that makes figures comparable.
-ALSO_COMMITTED = ("__init__",)
+# Nor are the queries around the kernels, which no trial runs.
+ALSO_COMMITTED = ("__init__", "callsites", "upstreams", "integrate")
 
 
 def judge_files(root: Path, target_folder: Path) -> dict[str, str]:
@@ -101,7 +102,7 @@ def verify_committed(root: Path, target_folder: Path) -> None:
     root = root.resolve()
     top = Path(_git(root, "rev-parse", "--show-toplevel").strip())
     files = [*_paths(root, target_folder).values()]
-    files += [path for name in ALSO_COMMITTED if (path := PACKAGE / f"{name}.py").exists()]
+    files += [path for name in ALSO_COMMITTED for path in _sources(name)]
     compared = {
         path.relative_to(top).as_posix(): path
         for path in files
@@ -154,13 +155,17 @@ def _paths(root: Path, target_folder: Path) -> dict[str, Path]:
             )
         found[name] = path
     for module in JUDGE_MODULES:
-        package = PACKAGE / module
-        for path in (PACKAGE / f"{module}.py", *package.rglob("*.py")):
-            if path.is_file() or path.is_symlink():
-                found[f"workbench/{path.relative_to(PACKAGE).as_posix()}"] = path
+        for path in _sources(module):
+            found[f"workbench/{path.relative_to(PACKAGE).as_posix()}"] = path
     for name, path in found.items():
         _refuse_links(name, path, PACKAGE if path.is_relative_to(PACKAGE) else root)
     return found
+
+
+def _sources(module: str) -> list[Path]:
+    """Files of one module or package of `PACKAGE`."""
+    candidates = (PACKAGE / f"{module}.py", *(PACKAGE / module).rglob("*.py"))
+    return [path for path in candidates if path.is_file() or path.is_symlink()]
 
 
 def _refuse_links(name: str, path: Path, base: Path) -> None:

@@ -50,7 +50,18 @@ from workbench.simd.lanes import (
     reduce_add,
 )
 from workbench.simd.memory import gather, load, load_first, prefetch, store, store_first
-from workbench.simd.vectors import f32x16, f64x8, i32x16, i64x8, u8x16, u8x64, u16x32, u32x16, u64x8
+from workbench.simd.vectors import (
+    f32x16,
+    f64x8,
+    i32x16,
+    i64x8,
+    u8x8,
+    u8x16,
+    u8x64,
+    u16x32,
+    u32x16,
+    u64x8,
+)
 
 __all__ = [
     "HAS_BYTE_PERMUTE",
@@ -80,6 +91,7 @@ __all__ = [
     "splat",
     "store",
     "store_first",
+    "u8x8",
     "u8x16",
     "u8x64",
     "u16x32",

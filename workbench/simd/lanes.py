@@ -99,8 +99,8 @@ def permute(typingctx: Any, value: Any, index: Any) -> Any:
 
 def interleave(a: Any, b: Any, high: bool) -> Any:
     """Signature and generator of both interleavings."""
-    good = isinstance(a, Vector) and a == b and not a.is_mask
-    require(good, "interleave_* takes two vectors of one type", a, b)
+    good = isinstance(a, Vector) and a == b and not a.is_mask and a.bits >= 128
+    require(good, "interleave_* takes two vectors of one type, of 128 bits or more", a, b)
     block = 128 // a.lane_bits
     picks = [
         start + high * block // 2 + i + source * a.lanes

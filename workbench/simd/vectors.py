@@ -74,6 +74,7 @@ u32x16: Final = Vector(types.uint32, 16)
 i64x8: Final = Vector(types.int64, 8)
 u64x8: Final = Vector(types.uint64, 8)
 u16x32: Final = Vector(types.uint16, 32)
+u8x8: Final = Vector(types.uint8, 8)
 u8x16: Final = Vector(types.uint8, 16)
 u8x64: Final = Vector(types.uint8, 64)
 
