@@ -414,3 +414,7 @@ def _write(setting: Setting, found: CallSiteRecord) -> None:
     for place in places:
         place.parent.mkdir(parents=True, exist_ok=True)
         write_whole(place, found.to_json().encode())
+    if found.cases:
+        from workbench.publish import query
+
+        write_whole(places[0].with_suffix(".png"), query.figure(found).png())

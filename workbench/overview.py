@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench import host, ledger, policy, record
+from workbench import host, incumbent, ledger, policy, record
 from workbench import targets as target_folders
 from workbench.errors import Usage
 from workbench.targets import Target
@@ -21,22 +22,68 @@ def host_class(target: Target) -> str:
 
 
 def targets(root: Path | None = None) -> list[dict[str, Any]]:
-    """One row a target: name, status, title, trials, and the best kept ratio to upstream."""
-    rows = []
-    for name in target_folders.names(root):
-        target = target_folders.load(name, root)
-        trials = ledger.read(ledger.path(target.folder, "performance"))
-        found = ledger.best(trials, host_class(target))
-        rows.append(
-            {
-                "target": name,
-                "status": target.spec["status"],
-                "title": target.spec["title"],
-                "trials": len(trials),
-                "ratio": found.ratio_vs_upstream if found else None,
-            }
-        )
-    return rows
+    """One row a target: what is published of it, and what this machine's ledger has.
+
+    ``published_ratio``, ``best_peer``, ``ratio_to_peer`` and ``roofline_share`` are of
+    ``reports/scoreboard/``, ``transfer`` and ``query_ratio`` of ``reports/callsites/``; None
+    where nothing was published. ``stale`` says that one of them judged another kernels.py.
+    """
+    from workbench import integrate, scoreboard
+
+    root = root or target_folders.find_root()
+    board = scoreboard.read(root)
+    return [
+        _row(target_folders.load(n, root), board, integrate) for n in target_folders.names(root)
+    ]
+
+
+def _row(target: Target, board: Mapping[str, Any], integrate: Any) -> dict[str, Any]:
+    trials = ledger.read(ledger.path(target.folder, "performance"))
+    found = ledger.best(trials, host_class(target))
+    line, query = board.get(target.name), integrate.read(target.root, target.name)
+    peer = line.vs_peers[line.best_peer] if line and line.best_peer else None
+    digest = incumbent.sha256(target.kernels_path.read_text())
+    judged = [line.kernel_sha256] if line else []
+    judged += [query["kernel_sha256"]] if query else []
+    return {
+        "target": target.name,
+        "status": target.spec["status"],
+        "title": target.spec["title"],
+        "trials": len(trials),
+        "ratio": found.ratio_vs_upstream if found else None,
+        "published_ratio": line.vs_upstream.ratio if line else None,
+        "best_peer": line.best_peer if line else None,
+        "ratio_to_peer": peer.ratio if peer else None,
+        "roofline_share": line.roofline_share if line else None,
+        "transfer": query["transfer"] if query else None,
+        "query_ratio": query["ratio"] if query else None,
+        "stale": any(kernel != digest for kernel in judged),
+    }
+
+
+def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Write `targets` as the table of the README, which a test holds to it."""
+
+    def spell(value: float | None, form: str) -> str:
+        return "not measured" if value is None else format(value, form)
+
+    lines = [
+        "| target | status | to upstream | to the best peer | roofline | in the real query |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        peer = f" {row['best_peer']}" if row["best_peer"] else ""
+        ratio = f" ({row['query_ratio']:.3f})" if row["query_ratio"] is not None else ""
+        cells = [
+            f"[{row['target']}](docs/targets/{row['target']}.md): {row['title']}",
+            row["status"],
+            spell(row["published_ratio"], ".3f"),
+            spell(row["ratio_to_peer"], ".3f") + peer,
+            spell(row["roofline_share"], ".0%"),
+            f"{row['transfer'] or 'not measured'}{ratio}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 def best(name: str, focus: str = "performance", root: Path | None = None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import typer
 
-from workbench.cli import doctor, scaffold, snapshots, trials
+from workbench.cli import doctor, races, scaffold, snapshots, trials
 from workbench.cli.terminal import visible
 from workbench.errors import Infrastructure, Usage, WorkbenchError
 
@@ -31,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for part in (trials, scaffold, snapshots, doctor):
+for part in (trials, races, scaffold, snapshots, doctor):
     app.add_typer(part.app)
 
 # typer keeps the base of its usage errors private.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workbench.cli.terminal import visible
+from workbench.cli.terminal import progress_bar, visible
 
 if TYPE_CHECKING:
     from workbench.record import TrialRecord
@@ -34,23 +34,50 @@ Rebaseline = Annotated[bool, typer.Option("--rebaseline", help="Measure the base
 
 
 @app.command("targets", epilog="Example: workbench targets --json")
-def list_targets(as_json: Json = False) -> None:
-    """List the targets, their status and the best kept ratio to upstream on this host class."""
+def list_targets(
+    as_json: Json = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the README's table of targets.")
+    ] = False,
+) -> None:
+    """List the targets: status, ratio to upstream and to the best peer, roofline, transfer."""
     from workbench import overview
 
     rows = overview.targets()
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return
+    if markdown:
+        typer.echo(overview.markdown(rows))
+        return
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
-    table = Table("target", "status", "ratio to upstream", "trials", "what it is")
+    table = Table(
+        *("target", "status", "here", "upstream", "best peer", "roofline", "transfer"),
+        box=None,
+        padding=(0, 2, 0, 0),
+    )
+
+    def spell(value: float | None, form: str = ".3f") -> str:
+        return "-" if value is None else format(value, form)
+
     for row in rows:
-        ratio = "not measured here" if row["ratio"] is None else f"{row['ratio']:.4f}"
-        table.add_row(row["target"], row["status"], ratio, str(row["trials"]), Text(row["title"]))
+        table.add_row(
+            row["target"] + (" *" if row["stale"] else ""),
+            row["status"],
+            spell(row["ratio"]),
+            spell(row["published_ratio"]),
+            f"{spell(row['ratio_to_peer'])} {row['best_peer'] or ''}",
+            spell(row["roofline_share"], ".0%"),
+            row["transfer"] or "-",
+        )
     Console().print(table)
+    typer.echo(
+        "here: ratio to upstream in this machine's ledger; the rest is published in reports/"
+    )
+    if any(row["stale"] for row in rows):
+        typer.echo("* published of another kernels.py: workbench scoreboard, workbench integrate")
 
 
 @app.command(epilog="Example: workbench init pq_l2")
@@ -115,7 +142,6 @@ def history(target: TargetName, focus: Focus = "performance", as_json: Json = Fa
         return
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("when", "verdict", "ratio", "vs upstream"):
@@ -152,21 +178,9 @@ def lesson(
 
 def _run(target: str, options: Options, *, quiet: bool) -> TrialRecord:
     """Run a trial with a progress bar on stderr, where there is a person to see it."""
-    import sys
-
     from workbench import trial as trials
 
-    if quiet or not sys.stderr.isatty():
-        return trials.run(target, options)
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("starting", total=None)
-
-        def show(phase: str, done: int, total: int) -> None:
-            bar.update(task, description=phase, completed=done, total=total or None)
-
+    with progress_bar(quiet=quiet) as show:
         return trials.run(target, options, progress=show)
 
 
