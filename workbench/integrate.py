@@ -301,22 +301,21 @@ def _shares(
                 with bench.watchdog.over(lane.runner):
                     lane.runner.bind(combo)
                     lane.runner.prepare(combo, MAX_BATCH)
-            elapsed_ns: list[int] = []
-            for turn in range(1 + SHARE_TURNS):
-                if turn == 1:  # the first turn compiles
-                    counter[:] = 0
-                    elapsed_ns.clear()
+            turns = []
+            for _ in range(1 + SHARE_TURNS):
                 requests = load.requests(rng, MAX_BATCH)
+                counter[:] = 0
                 for lane in lanes:
                     lane.offer(combo, requests)
-                    with bench.watchdog.over(lane.runner):
-                        spent_ns = lane.runner.turn(combo)[0] - lane.runner.null_turn()
-                    if lane is lanes[0]:
-                        elapsed_ns.append(spent_ns)
-            inside, calls = (float(value) for value in counter)
-            inside_ns = max(0.0, inside - calls * empty) / per_ns
-            queries = SHARE_TURNS * MAX_BATCH
-            found.append((inside_ns / float(np.sum(elapsed_ns)), calls / queries))
+                with bench.watchdog.over(*(lane.runner for lane in lanes)):
+                    lanes[1].runner.turn(combo)
+                    whole_ns = lanes[0].runner.turn(combo)[0]
+                    turns.append((*counter, whole_ns, lanes[0].runner.null_turn()))
+            # The first turn compiles. Medians, because a turn that was interrupted says nothing.
+            inside, calls, whole_ns, null_ns = np.array(turns[1:], float).T
+            inside_ns = np.maximum(inside - calls * empty, 0) / per_ns
+            share = np.median(inside_ns / np.maximum(whole_ns - np.median(null_ns), 1))
+            found.append((float(share), float(calls.mean()) / MAX_BATCH))
     finally:
         for lane in lanes:
             lane.close()

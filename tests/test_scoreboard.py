@@ -1,0 +1,107 @@
+"""One run, one table: kernels, upstream and peers."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from workbench import cli, overview, scoreboard, targets
+from workbench.errors import Infrastructure
+from workbench.publish import board
+
+
+def replica(target, factor=1.0, **failures):
+    """What a child would have printed: kernels 10 us, upstream 20 us, fast 8 us, slow 40 us."""
+    rng = np.random.default_rng(1)
+    base = {"kernels": 10e3, "upstream": 20e3, "fast": 8e3, "slow": 40e3}
+    combos = [
+        {
+            "shape": load.shape,
+            "distribution": load.distribution,
+            "elapsed_ns": {
+                name: [ns * (factor if name == "kernels" else 1)] * 3
+                for name, ns in base.items()
+                if name not in failures
+            },
+        }
+        for load in target.inputs.workloads(rng)
+    ]
+    least = {combo["shape"]: 5e3 for combo in combos}
+    return {"combos": combos, "least_ns": least, "failures": failures}
+
+
+@pytest.fixture
+def target(project):
+    return targets.load("pq_l2", project)
+
+
+def test_ratios_are_of_the_same_rounds_and_the_best_peer_is_the_fastest(target):
+    found = scoreboard.score(target, [replica(target), replica(target, 1.21)])
+    assert found.vs_upstream.ratio == pytest.approx(0.55)
+    assert found.vs_upstream.ci_low < 0.5
+    assert found.best_peer == "fast"
+    assert found.vs_peers["fast"].ratio == pytest.approx(1.1 * 10 / 8)
+    assert found.roofline_share == pytest.approx(5 / 11.05)
+    assert (found.processes, found.rounds) == (2, 3)
+
+
+def test_a_wrong_peer_is_named_and_not_timed(target):
+    found = scoreboard.score(target, [replica(target, fast="off by 1")] * 2)
+    assert found.best_peer == "slow"
+    assert found.failures == {"fast": "off by 1"}
+    assert "| pq_l2 | fast | wrong: off by 1 |" in board.page([found])
+
+
+@pytest.mark.parametrize("name", ["kernels", "upstream"])
+def test_a_wrong_kernel_has_no_score(target, name):
+    with pytest.raises(Infrastructure, match=rf"{name}\.py is wrong, off by 1"):
+        scoreboard.score(target, [replica(target, **{name: "off by 1"})])
+
+
+def test_published_lines_of_other_targets_stay(target, project):
+    ours = scoreboard.score(target, [replica(target)] * 2)
+    other = dataclasses.replace(ours, target="gone")
+    scoreboard.publish(project, [ours])
+    assert scoreboard.read(project) == {"pq_l2": ours}
+    scoreboard.publish(project, [other])  # no such folder: not published
+    assert list(scoreboard.read(project)) == ["pq_l2"]
+    folder = project / "reports" / "scoreboard"
+    assert "0.500 (0.4" in (folder / "README.md").read_text()
+    assert (folder / "scoreboard.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"schema_version": 9}', "[1", "\xff"])
+def test_a_damaged_scoreboard_is_refused_by_name(project, text):
+    path = scoreboard.path(project)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(Infrastructure, match=r"reports/scoreboard/scoreboard\.json is no"):
+        scoreboard.read(project)
+
+
+def test_a_real_race_of_one_target(project, monkeypatch, capsys):
+    monkeypatch.setattr(scoreboard, "REPLICAS", 2)
+    monkeypatch.setattr(scoreboard, "SECONDS_PER_REPLICA", 0.1)
+    assert cli.run(["scoreboard", "pq_l2", "--json"]) == 0
+    (line,) = json.loads(capsys.readouterr().out)
+    assert line["failures"] == {}
+    assert set(line["vs_peers"]) == {"faiss", "numpy"}
+    assert len(line["combos"]) == 9
+    assert 0 < line["roofline_share"] < 1
+    (row,) = [row for row in overview.targets(project) if row["target"] == "pq_l2"]
+    assert row["published_ratio"] == line["vs_upstream"]["ratio"]
+    assert row["best_peer"] == line["best_peer"]
+    assert not row["stale"]
+
+
+def test_a_target_nobody_measured_says_so(project):
+    rows = overview.targets(project)
+    assert "| not measured | not measured | not measured | not measured |" in overview.markdown(
+        rows
+    )
+
+
+def test_an_unknown_target_is_a_usage_error(project, capsys):
+    assert cli.run(["scoreboard", "pq_l3"]) == 64
+    assert "did you mean pq_l2" in capsys.readouterr().err
