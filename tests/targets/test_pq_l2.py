@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from workbench import oracles, snapshots, targets
+from workbench.callsites import ivf_pq
 from workbench.snapshots import Case
 from workbench.targets import Target
 
@@ -228,29 +229,20 @@ def test_the_roofline_counts_what_a_query_must_move_and_do() -> None:
 
 @pytest.fixture(scope="module")
 def site() -> Any:
-    with TARGET.callsite.site(
-        np.random.default_rng(3), partitions=4, rows_per_partition=700, queries=12
-    ) as made:
-        yield made
+    rng = np.random.default_rng(3)
+    (load,) = ivf_pq.workloads("L2", (ivf_pq.Site(32, 4, 4, 700, (3,)),))(rng)
+    requests = load.requests(rng, 12)
+    return load, requests, TARGET.callsite.answer(load.fixture, requests)
 
 
 def test_the_query_around_a_variant_answers_as_lance_does(variant: Any, site: Any) -> None:
-    want = TARGET.callsite.ask_lance(*site, k=20, nprobes=2)
-    got = TARGET.callsite.run(variant, *site, k=10, nprobes=2)
-    verdict = oracles.top_k(
-        got.row_ids,
-        got.distances,
-        want.row_ids,
-        want.distances,
-        ORACLE["atol"],
-        ORACLE["rtol"],
-    )
+    load, requests, want = site
+    outputs = {k: np.zeros((12, *s), d) for k, (s, d) in load.outputs.items()}
+    scratch = {k: np.zeros(s, d) for k, (s, d) in load.scratch.items()}
+    TARGET.callsite.bind(variant, load.fixture)(requests, outputs, scratch)
+    verdict = oracles.check(TARGET.callsite.ORACLE, outputs, want)
     assert isinstance(verdict, oracles.Agreement), verdict.describe()
-    assert 0 < got.kernel_share < 1
-
-
-def test_the_query_around_the_reference_gives_lances_ids_and_bits(site: Any) -> None:
-    want = TARGET.callsite.ask_lance(*site, nprobes=4)
-    got = TARGET.callsite.run(TARGET.reference, *site, nprobes=4)
-    np.testing.assert_array_equal(got.row_ids, want.row_ids)
-    np.testing.assert_array_equal(got.distances, want.distances)
+    if variant is TARGET.reference:
+        ranks = outputs["ids"].shape[1]
+        assert outputs["ids"].tobytes() == want["ids"][:, :ranks].tobytes()
+        assert outputs["distances"].tobytes() == want["distances"][:, :ranks].tobytes()

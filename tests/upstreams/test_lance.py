@@ -16,14 +16,23 @@ from workbench.upstreams.lance import ivf_pq as lance
 ROWS, DIM, SUB_VECTORS = 900, 32, 4
 
 
-@pytest.fixture(scope="module")
-def index(tmp_path_factory: pytest.TempPathFactory) -> tuple[lance.IvfPqIndex, np.ndarray]:
+@pytest.fixture(scope="module", params=lance.METRICS)
+def index(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[lance.IvfPqIndex, np.ndarray]:
     rng = np.random.default_rng(0)
     centroids = rng.standard_normal((3, DIM), dtype=np.float32)
     vectors = rng.standard_normal((ROWS, DIM), dtype=np.float32)
     codebook = rng.standard_normal((SUB_VECTORS, 256, DIM // SUB_VECTORS), dtype=np.float32)
     folder = tmp_path_factory.mktemp("index")
-    return lance.build_ivf_pq(folder, vectors, codebook, centroids), vectors
+    return lance.build_ivf_pq(folder, vectors, codebook, centroids, request.param), vectors
+
+
+def coded(metric: str, vectors: np.ndarray, centroid: np.ndarray) -> np.ndarray:
+    """What is compared with the codebook: of a row for its codes, of a query for its table."""
+    if metric == "cosine":
+        vectors = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors if metric == "dot" else vectors - centroid
 
 
 def test_partitions_hold_every_row_once(index: tuple[lance.IvfPqIndex, np.ndarray]) -> None:
@@ -32,13 +41,12 @@ def test_partitions_hold_every_row_once(index: tuple[lance.IvfPqIndex, np.ndarra
     assert sorted(row_ids) == list(range(ROWS))
 
 
-def test_codes_are_the_nearest_centroids_of_the_offsets(
-    index: tuple[lance.IvfPqIndex, np.ndarray],
-) -> None:
+def test_codes_are_the_nearest_centroids(index: tuple[lance.IvfPqIndex, np.ndarray]) -> None:
     found, vectors = index
     for partition in found.partitions:
-        offsets = vectors[partition.row_ids] - partition.centroid
-        np.testing.assert_array_equal(partition.codes, naive.nearest_codes(found.codebook, offsets))
+        rows = coded(found.metric, vectors[partition.row_ids], partition.centroid)
+        # by L2, with dot too
+        np.testing.assert_array_equal(partition.codes, naive.nearest_codes(found.codebook, rows))
 
 
 def test_distances_are_those_of_the_decoded_rows(
@@ -51,8 +59,25 @@ def test_distances_are_those_of_the_decoded_rows(
     got = np.empty(ROWS)
     got[row_ids] = distances
     for partition in found.partitions:
-        want = naive.pq_l2(found.codebook, partition.codes, query - partition.centroid)
-        np.testing.assert_allclose(got[partition.row_ids], want, rtol=1e-6)
+        part = coded(found.metric, query, partition.centroid)
+        if found.metric == "dot":
+            # |x - q|^2 = |x|^2 + |q|^2 - 2 x.q, with x the decoded row
+            gap, size = (
+                naive.pq_l2(found.codebook, partition.codes, x) for x in (part, np.zeros_like(part))
+            )
+            want = 1 - (size + np.square(part, dtype=np.float64).sum() - gap) / 2
+        else:
+            want = naive.pq_l2(found.codebook, partition.codes, part)  # cosine is not halved
+        np.testing.assert_allclose(got[partition.row_ids], want, rtol=1e-6, atol=1e-5)
+
+
+def test_cosine_leaves_out_a_row_without_a_direction(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((ROWS, DIM), dtype=np.float32)
+    vectors[7] = 0
+    codebook = rng.standard_normal((SUB_VECTORS, 256, DIM // SUB_VECTORS), dtype=np.float32)
+    (partition,) = lance.build_ivf_pq(tmp_path, vectors, codebook, metric="cosine").partitions
+    assert sorted(partition.row_ids) == [row for row in range(ROWS) if row != 7]
 
 
 def test_without_pylance_the_error_says_how_to_install_it(

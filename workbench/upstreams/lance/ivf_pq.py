@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from workbench.errors import Infrastructure
 from workbench.upstreams.lance.distribution import pylance
 
+METRICS = ("L2", "cosine", "dot")
 PQ_SHAPES = ((128, 16, 256), (256, 16, 256), (768, 96, 256))
 PQ_DISTRIBUTIONS = ("clustered", "uniform", "sparse")
-PQ_ROWS = 4_096
 PQ_QUERIES = 4
 PQ_SEED = 20_260_101
 
@@ -30,7 +30,8 @@ class Partition:
     Attributes
     ----------
     centroid : ndarray
-        f32[dim]; codes are those of the rows minus it, and so is the query's table.
+        f32[dim]; with L2 and cosine the codes are those of the rows minus it, and so is the
+        query's table. With dot they are those of the rows themselves.
     row_ids : ndarray
         u64[n].
     codes : ndarray
@@ -50,6 +51,8 @@ class IvfPqIndex:
     ----------
     dataset : lance.LanceDataset
         The dataset that has the index, on its column ``vector``.
+    metric : str
+        One of `METRICS`.
     codebook : ndarray
         f32[sub-vectors, centroids, width], as given.
     partitions : tuple of Partition
@@ -57,13 +60,19 @@ class IvfPqIndex:
     """
 
     dataset: Any = field(repr=False)
+    metric: str
     codebook: NDArray[np.float32] = field(repr=False)
     partitions: tuple[Partition, ...] = field(repr=False)
 
     def nearest(
         self, query: NDArray[np.float32], k: int, nprobes: int
     ) -> tuple[NDArray[np.uint64], NDArray[np.float32]]:
-        """Row ids and squared distances of the ``k`` nearest rows, as Lance ranks them."""
+        """Row ids and distances of the ``k`` nearest rows, as Lance ranks them.
+
+        L2 is squared; cosine is the squared L2 distance of the query, scaled to length 1, and
+        the decoded row, not halved; dot is 1 minus the dot product. A row whose distance is not
+        finite is never returned.
+        """
         found = self.dataset.to_table(
             columns=["_distance"],
             with_row_id=True,
@@ -77,6 +86,7 @@ def build_ivf_pq(
     vectors: NDArray[np.float32],
     codebook: NDArray[np.float32],
     centroids: NDArray[np.float32] | None = None,
+    metric: str = "L2",
 ) -> IvfPqIndex:
     """Write ``vectors`` as a Lance dataset under ``folder`` and index them.
 
@@ -91,6 +101,9 @@ def build_ivf_pq(
     centroids : ndarray, optional
         f32[partitions, dim]; default: one partition around the origin, so that codes and
         queries are not shifted.
+    metric : str
+        One of `METRICS`. With cosine Lance scales every vector to length 1 before it is coded,
+        and leaves out those that have no direction (zero, not finite).
 
     Raises
     ------
@@ -108,13 +121,13 @@ def build_ivf_pq(
     dataset = dataset.create_index(
         "vector",
         "IVF_PQ",
-        metric="L2",
+        metric=metric,
         num_partitions=len(centroids),
         num_sub_vectors=len(codebook),
         ivf_centroids=centroids,
         pq_codebook=codebook,
     )
-    return IvfPqIndex(dataset, codebook, _read_partitions(dataset, folder, centroids))
+    return IvfPqIndex(dataset, metric, codebook, _read_partitions(dataset, folder, centroids))
 
 
 def _read_partitions(
@@ -146,47 +159,89 @@ def _read_partitions(
 
 
 def record_pq_l2() -> Files:
-    """Ask Lance for the evidence of target ``pq_l2``.
+    """Ask Lance for the evidence of target ``pq_l2``: 4,096 rows a case."""
+    return _record("L2", 4_096)
+
+
+def record_pq_cosine() -> Files:
+    """Ask Lance for the evidence of target ``pq_cosine``, queries without a direction included."""
+    files = _record("cosine", 1_024)
+    name = "128x16x256"
+    rng = np.random.default_rng([PQ_SEED, 1])
+    plain = _uniform(rng, 1, 128)[0]
+    odd = np.stack([plain, *(np.full(128, fill) for fill in (0, 1e-30, 1e30, np.nan, np.inf))])
+    one_nan, one_inf = plain.copy(), plain.copy()
+    one_nan[17], one_inf[100] = np.nan, -np.inf
+    queries = np.stack([*odd, one_nan, one_inf]).astype(np.float32)
+    vectors = _uniform(rng, 512, 128).astype(np.float32)
+    codebook = files[name]["fixture_codebook"].astype(np.float32)
+    files[f"{name}-odd-queries"] = _ask(vectors, codebook, queries, "cosine")
+    return files
+
+
+def record_pq_dot() -> Files:
+    """Ask Lance for the evidence of target ``pq_dot``."""
+    return _record("dot", 1_024)
+
+
+def record_pq_l2_u8() -> Files:
+    """Ask Lance for the evidence of target ``pq_l2_u8``: exact distances, fewer than for pq_l2."""
+    return _record("L2", 1_024, PQ_SHAPES[:2])
+
+
+def _record(metric: str, rows: int, shapes: tuple[tuple[int, int, int], ...] = PQ_SHAPES) -> Files:
+    """Record codes, queries and the distance of every row, in row order.
 
     For each shape one file with the codebook, and for each shape and distribution one with the
-    codes, the queries and the distance of every row, in row order. The codebook is drawn on a
-    grid of 1/32, which float16 holds exactly, to keep the files small; queries are not.
+    rest. The codebook is drawn on a grid of 1/32, which float16 holds exactly, to keep the files
+    small; queries are not. For cosine its centroids are those of vectors of about length 1.
     """
     files: Files = {}
-    for shape in PQ_SHAPES:
+    for shape in shapes:
         dim, sub_vectors, centroids = shape
         name = "x".join(map(str, shape))
         rng = np.random.default_rng([PQ_SEED, *shape])
         draw = rng.standard_normal((sub_vectors, centroids, dim // sub_vectors))
-        codebook = (np.rint(draw * 32) / 32).astype(np.float16)
+        spread, grid = (dim**-0.5, 1024) if metric == "cosine" else (1.0, 32)
+        codebook = (np.rint(spread * draw * grid) / grid).astype(np.float16)
         files[name] = {"fixture_codebook": codebook}
         for distribution in PQ_DISTRIBUTIONS:
-            vectors = _PQ_DRAWS[distribution](rng, PQ_ROWS, dim)
-            queries = vectors[rng.integers(PQ_ROWS, size=PQ_QUERIES)]
+            vectors = _PQ_DRAWS[distribution](rng, rows, dim)
+            queries = vectors[rng.integers(rows, size=PQ_QUERIES)]
             queries = queries + 0.1 * rng.standard_normal(queries.shape)
-            files[f"{name}-{distribution}"] = _ask_pq(
-                vectors.astype(np.float32), codebook.astype(np.float32), queries.astype(np.float32)
+            files[f"{name}-{distribution}"] = _ask(
+                vectors.astype(np.float32),
+                codebook.astype(np.float32),
+                queries.astype(np.float32),
+                metric,
             )
     return files
 
 
-def _ask_pq(
-    vectors: NDArray[np.float32], codebook: NDArray[np.float32], queries: NDArray[np.float32]
+def _ask(
+    vectors: NDArray[np.float32],
+    codebook: NDArray[np.float32],
+    queries: NDArray[np.float32],
+    metric: str,
 ) -> dict[str, NDArray[Any]]:
-    """Index ``vectors`` and ask for the distance of every row to every query."""
+    """Index ``vectors`` and ask for the distance of every row to every query.
+
+    Lance returns no row for a query without a direction: such rows are recorded as infinitely
+    far.
+    """
     rows = len(vectors)
     with tempfile.TemporaryDirectory(prefix="workbench-lance-") as folder:
-        index = build_ivf_pq(Path(folder), vectors, codebook)
+        index = build_ivf_pq(Path(folder), vectors, codebook, metric=metric)
         (partition,) = index.partitions
         # column by column, as Lance keeps them: it also compresses a tenth better
         codes = np.empty_like(partition.codes, order="F")
         codes[partition.row_ids] = partition.codes
-        out = np.full((len(queries), rows), np.nan, np.float32)
+        out = np.full((len(queries), rows), np.inf, np.float32)
         for distances, query in zip(out, queries, strict=True):
             row_ids, found = index.nearest(query, k=rows, nprobes=1)
             distances[row_ids] = found
-    if np.isnan(out).any():
-        raise Infrastructure("Lance did not return every row for k = n: see RESYNC.md")
+            if len(found) not in (0, rows):
+                raise Infrastructure("Lance did not return every row for k = n: see RESYNC.md")
     return {"fixture_codes": codes, "request_query": queries, "output_out": out}
 
 
@@ -213,4 +268,9 @@ _PQ_DRAWS: Mapping[str, Callable[[np.random.Generator, int, int], NDArray[np.flo
     "sparse": _sparse,
 }
 
-RECORDERS: Mapping[str, Callable[[], Files]] = {"pq_l2": record_pq_l2}
+RECORDERS: Mapping[str, Callable[[], Files]] = {
+    "pq_cosine": record_pq_cosine,
+    "pq_dot": record_pq_dot,
+    "pq_l2": record_pq_l2,
+    "pq_l2_u8": record_pq_l2_u8,
+}
