@@ -1,0 +1,283 @@
+"""Inputs of the predicate target: what the judge checks, and what it times.
+
+Everything is drawn from the generator that is passed in, so one seed replays it all. A plan (see
+bench.py) and the number of rows are the fixture: they are known when the scan starts. The rows and
+the constants are drawn for every request, because a scan reads its rows once.
+
+Timed plans, over whole batches of 8,192 rows:
+
+- ``range``: i32 BETWEEN low AND high.
+- ``mixed``: i32 BETWEEN low AND high AND u8 IN (five) AND f32 < limit.
+- ``either`` (the outlier): i64 IN (64 constants) OR f64 >= limit.
+"""
+
+import functools
+
+import numpy as np
+
+from workbench.targets import Workload
+
+COMPARE, COMPARE_TOTAL, BETWEEN, IS_IN, AND, OR = range(6)
+I32, I64, U8, F32, F64 = range(5)
+COLUMNS = ("i32", "i64", "u8", "f32", "f64")
+DTYPES = (np.int32, np.int64, np.uint8, np.int32, np.int64)  # floats by their bits
+LT, GE = 2, 5
+
+# Enough rows that a request takes upstream.py some 50 us, few enough that drawing takes < 1 ms.
+TIMED_ROWS = {"range": 131_072, "mixed": 32_768, "either": 16_384}
+# Mean length of a run of like rows where the rows are clustered.
+RUN_ROWS = 512
+TABLE = 2_048
+# Name: share of rows kept (nulls apart), whether rows come in runs, share of nulls in 1/64.
+TIMED_DISTRIBUTIONS = {
+    "random-0.001": (0.001, False, 1),
+    "clustered-0.1": (0.1, True, 1),
+    "nulls-0.5": (0.5, False, 32),
+    "random-0.99": (0.99, False, 0),
+}
+# kind, column, operator, first constant, number of constants, left node, right node
+PLANS = {
+    "range": ((BETWEEN, I32, 0, 0, 2, 0, 0),),
+    "mixed": (
+        (BETWEEN, I32, 0, 0, 2, 0, 0),
+        (IS_IN, U8, 0, 2, 5, 0, 0),
+        (AND, 0, 0, 0, 0, 0, 1),
+        (COMPARE_TOTAL, F32, LT, 7, 1, 0, 0),
+        (AND, 0, 0, 0, 0, 2, 3),
+    ),
+    "either": (
+        (IS_IN, I64, 0, 0, 64, 0, 0),
+        (COMPARE_TOTAL, F64, GE, 64, 1, 0, 0),
+        (OR, 0, 0, 0, 0, 0, 1),
+    ),
+}
+
+
+def positions(rng, rows, clustered):
+    """Where each row lies on [0, 1): anywhere, or near its run's place."""
+    if not clustered or rows == 0:
+        return rng.random(rows, dtype=np.float32)
+    runs = rows // RUN_ROWS + 1
+    lengths = rng.multinomial(rows, np.full(runs, 1 / runs))
+    places = np.repeat(rng.random(runs, dtype=np.float32), lengths)
+    return places + np.float32(1 / 4_096) * rng.random(rows, dtype=np.float32)
+
+
+def between_term(rng, values, kept, clustered):
+    """Integers up to a million; an interval that holds a share ``kept`` of them."""
+    span = 1_000_000
+    np.multiply(positions(rng, len(values), clustered), span, out=values, casting="unsafe")
+    low = int(rng.integers(span - int(kept * span) + 1))
+    return [low, low + int(kept * span)]
+
+
+def below_term(rng, values, kept, clustered):
+    """f32 on [0, 1), of which a share ``kept`` is below the limit."""
+    values[:] = positions(rng, len(values), clustered).view(np.int32)
+    return [int(np.float32(kept).view(np.int32))]
+
+
+def from_term(rng, values, kept, clustered):
+    """f64 on [0, 1), of which a share ``kept`` is at or above the limit."""
+    values[:] = positions(rng, len(values), clustered).astype(np.float64).view(np.int64)
+    return [int(np.float64(1 - kept).view(np.int64))]
+
+
+def listed_term(rng, values, kept, clustered, listed):
+    """A share ``kept`` of the rows are one of ``listed`` constants, the rest anything else."""
+    rows = len(values)
+    place = positions(rng, rows, clustered)
+    if values.dtype == np.uint8:
+        deck = rng.permutation(256)
+        constants, others = deck[:listed], deck[listed:]
+        pick = rng.integers(len(others), size=rows, dtype=np.uint8)
+        other = others.astype(np.uint8)[pick]
+    else:
+        constants = rng.integers(-(2**40), 2**40, size=listed)
+        other = rng.integers(-(2**40), 2**40, size=rows)
+        pick = other & 63
+    chosen = constants.astype(values.dtype)[pick % listed]
+    values[:] = np.where(place < kept, chosen, other)
+    return constants.tolist()
+
+
+# The terms of each plan in order: which column, how it is drawn.
+TERMS = {
+    "range": ((I32, between_term),),
+    "mixed": (
+        (I32, between_term),
+        (U8, functools.partial(listed_term, listed=5)),
+        (F32, below_term),
+    ),
+    "either": ((I64, functools.partial(listed_term, listed=64)), (F64, from_term)),
+}
+
+
+def term_share(plan, kept):
+    """The share of rows that each term keeps, so that the plan keeps ``kept``."""
+    terms = len(TERMS[plan])
+    return 1 - (1 - kept) ** (1 / terms) if plan == "either" else kept ** (1 / terms)
+
+
+def validity_words(rng, shape, rows, null_64ths):
+    """Bitmaps in which ``null_64ths`` of 64 rows are null: 0, 1 or 32; nothing past the rows."""
+    words = np.full(shape, 2**64 - 1, np.uint64)
+    if null_64ths:
+        nulls = rng.integers(2**64, size=shape, dtype=np.uint64)
+        for _ in range({32: 0, 1: 5}[null_64ths]):
+            nulls &= rng.integers(2**64, size=shape, dtype=np.uint64)
+        words &= ~nulls
+    if rows % 64 and words.size:
+        words[..., -1] &= np.uint64(2 ** (rows % 64) - 1)
+    return words
+
+
+def filter_workload(shape, name, plan, rows, draw, constants):
+    """One combo: a plan over ``rows`` rows; ``draw(rng, columns, validity)`` fills one request.
+
+    It returns the request's constants. ``columns`` has an array for every column, with no rows
+    where the plan does not read it.
+    """
+    nodes = np.array(plan, np.int64)
+    read = {int(node[1]) for node in plan if node[0] < AND}
+    words = (rows + 63) // 64
+
+    def requests(rng, n):
+        arrays = {
+            column: np.empty((n, rows if c in read else 0), DTYPES[c])
+            for c, column in enumerate(COLUMNS)
+        }
+        arrays["validity"] = np.empty((n, len(COLUMNS), words), np.uint64)
+        arrays["constants"] = np.empty((n, constants), np.int64)
+        for r in range(n):
+            columns = [arrays[column][r] for column in COLUMNS]
+            arrays["constants"][r] = draw(rng, columns, arrays["validity"][r])
+        return arrays
+
+    return Workload(
+        shape=shape,
+        distribution=name,
+        fixture={"nodes": nodes, "rows": np.array([rows])},
+        requests=requests,
+        outputs={
+            "bits": ((words,), "uint64"),
+            "known": ((words,), "uint64"),
+            "words": ((), "int64"),
+            "rows": ((rows,), "uint64"),
+            "count": ((), "int64"),
+            "status": ((), "int64"),
+        },
+        scratch={
+            "table": ((TABLE,), "int64"),
+            "bits": ((len(nodes), 128), "uint64"),
+            "known": ((len(nodes), 128), "uint64"),
+        },
+    )
+
+
+def workload(plan, name, rows, kept, clustered, null_64ths):
+    """A timed plan with rows of one distribution."""
+    terms = TERMS[plan]
+    share = term_share(plan, kept)
+    constants = sum(node[4] for node in PLANS[plan])
+
+    def draw(rng, columns, validity):
+        given = []
+        for column, term in terms:
+            given += term(rng, columns[column], share, clustered)
+        validity[:] = validity_words(rng, validity.shape, rows, null_64ths)
+        return given
+
+    return filter_workload(plan, name, PLANS[plan], rows, draw, constants)
+
+
+def workloads(rng):
+    """Return the twelve timed combos."""
+    return [
+        workload(plan, name, TIMED_ROWS[plan], *distribution)
+        for plan in PLANS
+        for name, distribution in TIMED_DISTRIBUTIONS.items()
+    ]
+
+
+def extremes(column):
+    """Values of a column where comparisons go wrong first."""
+    if column == F32:
+        numbers = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-45], np.float32)
+        bits = numbers.view(np.int32)
+    elif column == F64:
+        numbers = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 5e-324])
+        bits = numbers.view(np.int64)
+    else:
+        info = np.iinfo(DTYPES[column])
+        return np.array([info.min, info.min + 1, 0, 1, info.max - 1, info.max], DTYPES[column])
+    # a NaN with its sign set, and one with another payload
+    return np.concatenate([bits, [bits[6] | np.iinfo(bits.dtype).min, bits[6] + 1]]).astype(
+        bits.dtype
+    )
+
+
+def every_operator(column):
+    """One comparison a plan, for each operator."""
+    kind = COMPARE_TOTAL if column in (F32, F64) else COMPARE
+    return [((kind, column, op, 0, 1, 0, 0),) for op in range(6)]
+
+
+def draw_extremes(rng, columns, validity, *, constants, nulls=1):
+    """Rows and constants are extremes of their columns; the constants those of ``constants``."""
+    rows = max(len(values) for values in columns)
+    for column, values in enumerate(columns):
+        values[:] = rng.choice(extremes(column), len(values))
+    validity[:] = validity_words(rng, validity.shape, rows, nulls)
+    return [int(rng.choice(extremes(column))) for column in constants]
+
+
+def battery(rng):
+    """Correctness cases: every timed plan and distribution, every operator, the edges."""
+    for plan in PLANS:
+        for name, distribution in TIMED_DISTRIBUTIONS.items():
+            yield workload(plan, name, 4_096, *distribution)
+        for rows in (0, 1, 63, 64, 65, 8_191, 8_193):
+            yield workload(plan, f"{rows}-rows", rows, 0.5, False, 1)
+        rows = int(rng.integers(8_193, 20_000))
+        yield workload(plan, "random-rows", rows, float(rng.random()), True, 1)
+        yield workload(plan, "all-kept", 700, 1.0, False, 0)
+
+    for column, name in enumerate(COLUMNS):
+        for plan in every_operator(column):
+            draw = functools.partial(draw_extremes, constants=[column])
+            yield filter_workload(name, f"extremes-op{plan[0][2]}", plan, 331, draw, 1)
+
+    def nothing_known(rng, columns, validity, *, draw):
+        constants = draw(rng, columns, validity)
+        validity[:] = 0
+        return constants
+
+    def all_equal(rng, columns, validity, *, constants):
+        given = draw_extremes(rng, columns, validity, constants=constants)
+        for column, values in enumerate(columns):
+            values[:] = given[constants.index(column)] if len(values) else 0
+        return given
+
+    below = ((COMPARE, I32, LT, 0, 1, 0, 0), (COMPARE_TOTAL, F64, GE, 1, 1, 0, 0))
+    both = (*below, (AND, 0, 0, 0, 0, 0, 1))
+    one = (*below, (OR, 0, 0, 0, 0, 0, 1))
+    two_columns = functools.partial(draw_extremes, constants=[I32, F64], nulls=32)
+    for shape, plan in (("and", both), ("or", one)):
+        yield filter_workload(shape, "half-null", plan, 500, two_columns, 2)
+        all_null = functools.partial(nothing_known, draw=two_columns)
+        yield filter_workload(shape, "all-null", plan, 500, all_null, 2)
+        equal = functools.partial(all_equal, constants=[I32, F64])
+        yield filter_workload(shape, "all-equal", plan, 500, equal, 2)
+    for listed in (0, 1, 3, 4, 100):
+        for column in (I32, I64, U8, F64):
+            plan = ((IS_IN, column, 0, 0, listed, 0, 0),)
+            draw = functools.partial(draw_extremes, constants=[column] * listed or [column])
+            shape = f"{COLUMNS[column]}_in"
+            yield filter_workload(shape, f"{listed}-listed", plan, 300, draw, listed or 1)
+    backwards = ((BETWEEN, I64, 0, 0, 2, 0, 0),)
+    draw = functools.partial(draw_extremes, constants=[I64, I64])
+    yield filter_workload("i64_between", "extremes", backwards, 300, draw, 2)
+    unknown = ((COMPARE, I32, 6, 0, 1, 0, 0),)
+    draw = functools.partial(draw_extremes, constants=[I32])
+    yield filter_workload("i32", "unknown-operator", unknown, 300, draw, 1)

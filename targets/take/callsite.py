@@ -1,0 +1,9 @@
+"""The real query around the kernel: scan, decode, filter and take over a real Lance file."""
+
+from workbench.callsites import scan
+
+workloads = scan.workloads
+bind = scan.bind("take")
+answer = scan.answer
+asked = scan.asked("take")
+ORACLE = scan.ORACLE
