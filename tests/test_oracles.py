@@ -278,6 +278,15 @@ def test_recall_takes_any_row_of_a_tie_and_no_nan() -> None:
     assert answer.got == "nan"
 
 
+def test_recall_bounds_the_error_of_every_row_near_or_far() -> None:
+    want = np.array([[0.0, 1.0, 2.0, 8.0]])
+    got = np.array([[0.0, 1.0, 2.0, 7.5]])
+    assert oracles.recall(got, want, 1, 1.0, max_error=0.07).max_abs_err == 0.5
+    answer = oracles.recall(got, want, 1, 1.0, max_error=0.06)
+    assert isinstance(answer, Mismatch)
+    assert answer.index == (0, 3)
+
+
 def test_lengths_cut_what_lies_behind_each_answer() -> None:
     oracle = {"kind": "bitwise", "lengths": {"out": "count"}}
     want = {"out": np.array([[1, 2, 0], [7, 0, 0]]), "count": np.array([2, 1])}
@@ -323,8 +332,11 @@ def test_check_dispatches_top_k_and_recall_by_output_name() -> None:
     other = oracles.check(oracle, {**want, "n": np.array([1])}, want)
     assert isinstance(other, Mismatch)
     assert other.output == "n"
-    lossy = {"kind": "recall", "k": 1, "minimum": 0.5, "row_minimum": 0.5}
+    lossy = {"kind": "recall", "k": 1, "minimum": 0.5, "row_minimum": 0.5, "max_error": 0.1}
     assert oracles.check(lossy, want, want) == Agreement(0.0, bitwise=True, recall=1.0)
+
+
+LOSSY = {"kind": "recall", "k": 1, "minimum": 0.5, "row_minimum": 0.5, "max_error": 0.1}
 
 
 @pytest.mark.parametrize(
@@ -336,7 +348,7 @@ def test_check_dispatches_top_k_and_recall_by_output_name() -> None:
         ({"kind": "max_abs_err", "atol": 1e-4}, "rtol = None"),
         ({"kind": "recall", "minimum": 0.5}, "'distances' is no output"),
         (
-            {"kind": "recall", "distances": "out", "k": 1, "minimum": 0, "row_minimum": 0},
+            {**LOSSY, "distances": "out", "minimum": 0, "row_minimum": 0},
             "minimum above 0",
         ),
         ({"kind": "bitwise", "lengths": {"out": "count"}}, "both must be outputs"),

@@ -29,7 +29,7 @@ def changed(key, value):
     return table
 
 
-RECALL = {"kind": "recall", "k": 10, "minimum": 0.95, "row_minimum": 0.7}
+RECALL = {"kind": "recall", "k": 10, "minimum": 0.95, "row_minimum": 0.7, "max_error": 0.05}
 WRONG = [
     *[(key, GONE) for key in ("title", "status", "surface", "oracle", "guardrails")],
     *[("title", value) for value in (3, "", "two\nlines", "\x1b[2K", ["a"])],
@@ -42,6 +42,7 @@ WRONG = [
     *[("oracle", {**RECALL, "minimum": value}) for value in (0.0, 1.5, "1", math.nan)],
     *[("oracle", {**RECALL, "k": value}) for value in (0, 1.5, "10")],
     ("oracle", {**RECALL, "row_minimum": -0.1}),
+    ("oracle", {**RECALL, "max_error": 0}),
     ("oracle", {"kind": "recall", "minimum": 0.95, "k": 10}),
     *[("oracle", {"kind": "bitwise", "lengths": value}) for value in (1, "out", {"out": 1})],
     ("oracle", {"kind": "bitwise", "atol": 1.0}),

@@ -73,14 +73,14 @@ class Requests:
 
     # As many as fit this many bytes, between one full turn and 256: the pools stay out of the
     # way of the kernels' data, and one draw of a page decoder's requests below 50 ms.
-    POOL_BYTES = 4 << 20
+    POOL_BYTES, MOST = 4 << 20, 256
 
     def __init__(self, layout: Plan, rng: np.random.Generator) -> None:
         self._loads, self._rng = layout.workloads, rng
         self._pools: list[Mapping[str, Any]] = [{}] * len(self._loads)
-        sizes = [sum(slot.nbytes for slot in p.requests.values()) for p in layout.places]
+        sizes = [sum(s.nbytes // s.shape[0] for s in p.requests.values()) for p in layout.places]
         self._drawn = [
-            int(np.clip(self.POOL_BYTES * MAX_BATCH // n, MAX_BATCH, 256)) for n in sizes
+            int(np.clip(self.POOL_BYTES // max(n, 1), MAX_BATCH, self.MOST)) for n in sizes
         ]
         self._used = list(self._drawn)
 

@@ -14,7 +14,7 @@ from workbench.arena import Arena, Layout, Slot
 from workbench.forkserver import ForkServer
 from workbench.targets import Arrays, Target, Workload
 
-# Room for this many requests a combo. One turn answers as many of them as make it long enough.
+# Room for at least this many requests a combo. A turn answers as many as make it long enough.
 MAX_BATCH = 8
 # A byte that makes NaN of floats and -1 of integers, so that an unwritten output cannot pass.
 POISON = 0xFF
@@ -52,11 +52,12 @@ def plan(workloads: Sequence[Workload]) -> Plan:
     places = []
     for load in workloads:
         sample = load.requests(np.random.default_rng(0), 1)  # its shapes only
+        room = max(MAX_BATCH, load.batch)
         places.append(
             Place(
                 {k: layout.add(v.shape, v.dtype.str) for k, v in load.fixture.items()},
-                {k: layout.add((MAX_BATCH, *v.shape[1:]), v.dtype.str) for k, v in sample.items()},
-                {k: layout.add((MAX_BATCH, *s), d) for k, (s, d) in load.outputs.items()},
+                {k: layout.add((room, *v.shape[1:]), v.dtype.str) for k, v in sample.items()},
+                {k: layout.add((room, *s), d) for k, (s, d) in load.outputs.items()},
                 {k: layout.add(s, d) for k, (s, d) in load.scratch.items()},
             )
         )

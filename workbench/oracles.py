@@ -42,10 +42,10 @@ def check(oracle: Mapping[str, Any], got: Arrays, want: Arrays) -> Agreement | M
     ----------
     oracle : mapping
         ``kind`` (one of `KINDS`) and its numbers: ``atol`` and ``rtol`` for max_abs_err and
-        top_k, ``k``, ``minimum`` and ``row_minimum`` for recall. top_k finds its arrays in the
-        outputs ``ids`` and ``distances``, recall in ``distances``; keys of those names rename
-        them. ``lengths`` maps an output to the one that counts how many of its elements each
-        request has; what lies behind is nobody's business.
+        top_k, ``k``, ``minimum``, ``row_minimum`` and ``max_error`` for recall. top_k finds its
+        arrays in the outputs ``ids`` and ``distances``, recall in ``distances``; keys of those
+        names rename them. ``lengths`` maps an output to the one that counts how many of its
+        elements each request has; what lies behind is nobody's business.
     got, want : mapping of str to ndarray
         Outputs of the candidate and of the reference, leading axis = request.
 
@@ -89,7 +89,8 @@ def check(oracle: Mapping[str, Any], got: Arrays, want: Arrays) -> Agreement | M
     if kind == "recall":
         name = _named(oracle, "distances", want)
         k, minimum = int(_number(oracle, "k")), _number(oracle, "minimum")
-        return recall(got[name], want[name], k, minimum, _number(oracle, "row_minimum"), name)
+        limits = _number(oracle, "row_minimum"), _number(oracle, "max_error")
+        return recall(got[name], want[name], k, minimum, *limits, output=name)
     raise Infrastructure(f"[oracle] kind = {kind!r} is unknown; there are {', '.join(KINDS)}")
 
 

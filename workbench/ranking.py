@@ -73,6 +73,7 @@ def recall(
     k: int,
     minimum: float,
     row_minimum: float = 0.0,
+    max_error: float = math.inf,
     output: str = "out",
 ) -> Agreement | Mismatch:
     """Recall@k of a lossy search that answers a distance for every row (the last axis).
@@ -80,7 +81,8 @@ def recall(
     The ``k`` rows whose answered distance is least are a request's answer; one counts as found
     when its *true* distance is at most the k-th true distance, so any row of a tie will do.
     The mean over requests must reach ``minimum`` wherever `RECALL_REQUESTS` or more were asked:
-    one request of ten neighbours knows only steps of 0.1. Each must reach ``row_minimum``.
+    one request of ten neighbours knows only steps of 0.1. Each must reach ``row_minimum``. No
+    distance, near or far, may be wrong by more than ``max_error`` of its request's largest.
 
     Examples
     --------
@@ -88,10 +90,11 @@ def recall(
     >>> recall(truth + np.array([0.25, 0.5, 0, 0]), truth, k=2, minimum=0.9)
     Agreement(max_abs_err=0.5, bitwise=False, recall=1.0)
     """
-    if not (0.0 < minimum <= 1.0 and 0.0 <= row_minimum <= minimum and k >= 1):
+    if not (0.0 < minimum <= 1.0 and 0.0 <= row_minimum <= minimum and k >= 1 and max_error > 0):
         raise Infrastructure(
-            f"[oracle] k = {k}, minimum = {minimum}, row_minimum = {row_minimum}: k is at least "
-            "1, minimum above 0 and at most 1, row_minimum between 0 and minimum"
+            f"[oracle] k = {k}, minimum = {minimum}, row_minimum = {row_minimum}, max_error = "
+            f"{max_error}: k is at least 1, minimum above 0 and at most 1, row_minimum between 0 "
+            "and minimum, max_error above 0"
         )
     other = layout(got, want, output)
     if other is not None:
@@ -101,6 +104,13 @@ def recall(
         return first(wrong, got, want, 0.0, output, "not finite where the truth is")
     if want.size == 0:
         return Agreement(0.0, bitwise=True, recall=1.0)
+    finite = np.isfinite(want)
+    gaps = np.subtract(got, want, dtype=np.float64, where=finite, out=np.zeros(want.shape))
+    error = np.abs(gaps)
+    allowed = max_error * np.abs(np.where(finite, want, 0)).max(axis=-1, keepdims=True)
+    if math.isfinite(max_error) and (error > allowed).any():
+        why = f"off by more than {max_error:g} of the largest distance"
+        return first(error > allowed, got, want, float(allowed.max()), output, why)
     rows, k = want.reshape(-1, want.shape[-1]), min(k, want.shape[-1])
     kth = np.partition(rows, k - 1, axis=-1)[:, k - 1 : k]
     answer = np.argpartition(got.reshape(rows.shape), k - 1, axis=-1)[:, :k]
@@ -113,10 +123,8 @@ def recall(
     if overall < minimum and len(found) >= RECALL_REQUESTS:
         why = f"recall@{k} is too low over {len(found)} requests; this one found the least"
         return Mismatch(output, at, overall, minimum, 0.0, why)
-    finite = np.isfinite(want)
-    gaps = np.subtract(got, want, dtype=np.float64, where=finite, out=np.zeros(want.shape))
     same = got.tobytes() == want.tobytes()
-    return Agreement(float(np.abs(gaps).max()), bitwise=same, recall=overall)
+    return Agreement(float(error.max()), bitwise=same, recall=overall)
 
 
 def _wrong_rank(

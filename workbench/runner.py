@@ -132,6 +132,17 @@ class Runner:
         self.bound: dict[int, Callable[..., None]] = {}
         self.prepared: dict[int, Callable[[], None]] = {}
         self.kernels, self.bench = load_variant(job)
+        self.variant = self.surface()
+
+    def surface(self) -> types.ModuleType:
+        """The kernel's surface and no more; what ``setup`` returns is moved into the arena."""
+        variant = types.ModuleType("kernels")
+        vars(variant).update({name: getattr(self.kernels, name) for name in self.job["surface"]})
+        setup = getattr(variant, "setup", None)
+        # A whole query sets up many states, in compiled code: they stay where they are.
+        if setup and not self.job["query"]:
+            vars(variant)["setup"] = lambda *args: self.arena.place(setup(*args), self.layout)
+        return variant
 
     def serve(self) -> None:
         """Answer requests until the pipe closes."""
@@ -157,18 +168,12 @@ class Runner:
     def bind(self, combo: int) -> dict[str, Any]:
         """Set the kernel up on one combo's fixture; its state is moved into the arena."""
         fixture = self.arena.views(slots(self.job["combos"][combo]["fixture"]))
-        variant = types.ModuleType("kernels")
-        vars(variant).update({name: getattr(self.kernels, name) for name in self.job["surface"]})
-        setup = getattr(variant, "setup", None)
-        # A whole query sets up many states, in compiled code: they stay where they are.
-        if setup and not self.job["query"]:
-            vars(variant)["setup"] = lambda *args: self.arena.place(setup(*args), self.layout)
         options = {}
         if self.job["ticks"]:
             from workbench import ticks
 
             options = {"now": ticks.on}
-        self.bound[combo] = self.bench.bind(variant, fixture, **options)
+        self.bound[combo] = self.bench.bind(self.variant, fixture, **options)
         return {"bound": combo}
 
     def prepare(self, combo: int, count: int) -> Callable[[], None]:

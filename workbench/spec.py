@@ -42,12 +42,13 @@ class TopK(MaxAbsErr):
 
 
 class Recall(TypedDict):
-    """``[oracle]`` of a lossy search: mean recall@k, and the least of any one request."""
+    """``[oracle]`` of a lossy search: mean recall@k, the least of one request, the worst error."""
 
     kind: Literal["recall"]
     k: Annotated[int, Field(ge=1)]
     minimum: Annotated[Finite, Field(gt=0, le=1)]
     row_minimum: Share
+    max_error: Positive
     distances: NotRequired[Identifier]
 
 

@@ -7,8 +7,8 @@ There is no base class for targets. What they share is the folder, the file name
 from __future__ import annotations
 
 import difflib
+import hashlib
 import os
-import re
 import sys
 import tomllib
 import types
@@ -268,21 +268,24 @@ def specialise(loop: Callable[..., Any], kernels: Any, **others: Any) -> Callabl
     **others
         Further globals of ``loop``: modules or njit functions, by name.
     """
+    made = vars(kernels).setdefault("__specialised__", {})
+    key = (loop.__code__, *sorted((name, id(value)) for name, value in others.items()))
+    if key in made:  # a battery binds the same loop thirty times
+        known: Callable[..., Any] = made[key][0]
+        return known
     scope = {**loop.__globals__, "kernels": kernels, **others}
     # numba's cache knows a function by its name and code, not by its globals.
-    parts = [
-        loop.__name__,
-        getattr(kernels, "__name__", ""),
-        *(f"{k}_{getattr(v, '__name__', v)}" for k, v in others.items()),
-    ]
-    name = re.sub(r"\W+", "_", "_".join(parts))
-    function = types.FunctionType(loop.__code__, scope, name)
+    parts = [f"{k}={getattr(v, '__name__', v)}" for k, v in others.items()]
+    parts.append(getattr(kernels, "__name__", ""))
+    name = f"{loop.__name__}_{hashlib.sha256(repr(sorted(parts)).encode()).hexdigest()[:16]}"
+    function: Any = types.FunctionType(loop.__code__, scope, name)
     function.__qualname__ = name
     function.__module__ = loop.__module__
     surface = [v for k, v in vars(kernels).items() if k != "setup" and callable(v)]
-    if not any(hasattr(v, "py_func") for v in surface):
-        return function
-    from numba import njit
+    if any(hasattr(v, "py_func") for v in surface):
+        from numba import njit
 
-    compiled: Callable[..., Any] = njit(function, cache="NUMBA_CACHE_DIR" in os.environ)
-    return compiled
+        function = njit(function, cache="NUMBA_CACHE_DIR" in os.environ)
+    made[key] = (function, others)  # kept alive, so that no id is used twice
+    specialised: Callable[..., Any] = function
+    return specialised

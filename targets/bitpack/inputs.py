@@ -219,7 +219,7 @@ def damaged(bits):
             damage(rng, words, bounds[rng.integers(chunks)])
         return made
 
-    return workload(bits, chunks, "damaged", requests, batch=24)
+    return workload(bits, chunks, "damaged", requests, batch=8)
 
 
 def damage(rng, words, bound):

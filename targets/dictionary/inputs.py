@@ -115,7 +115,7 @@ def battery(rng):
             yield workload(rng, shape, distribution, rows=1_237, calls=2)
     for width in (1, 3, 4, 8, 16, 33):
         yield edge(f"width-{width}", dictionary(rng, width, 50), rng.integers(50, size=301))
-    for dtype in (np.uint8, np.uint16, np.uint64):
+    for dtype in (np.uint8, np.uint64):
         name = np.dtype(dtype).name
         for width in (0, 8):
             form = "text" if width == 0 else "8B"

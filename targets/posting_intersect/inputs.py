@@ -141,7 +141,9 @@ def battery(rng):
     yield given("last-ids-meet", [(one, np.append(some(300), one[-1])), (one[-1:], one)])
     top = LARGEST_ID - (one[::-1] - one[0])
     every = np.array([0, 1, 2**31 - 1, 2**31, LARGEST_ID])
-    yield given("largest-ids", [(top, LARGEST_ID - 2 * (one[::-1] - one[0])), (every, every), (every, top)])
+    yield given(
+        "largest-ids", [(top, LARGEST_ID - 2 * (one[::-1] - one[0])), (every, every), (every, top)]
+    )
     runs = np.unique((some(40, 0.002)[:, None] + np.arange(150)).ravel())
     yield given("runs", [(runs, np.unique(np.append(some(3_000, 0.05), runs[::3])))] * 2)
     lengths = [[some(n, 0.3) for n in (2, 4_000, 37)], [some(n, 0.3) for n in (4_000, 16, 511)]]

@@ -161,7 +161,9 @@ def filter_requests(
                 else:
                     done = floats(node, f64[r, start:stop], constants[r], table, out)  # noqa: F821
                 if j == last and node[0] < 4:
-                    is_known[:] = validity[r, column, first:end]
+                    # word by word: numba takes 4 s to compile the assignment of a slice
+                    for w in range(size):
+                        is_known[w] = validity[r, column, first + w]
                 code = min(code, done)
             if code == 0:
                 final, final_known = out_bits[r, first:end], out_known[r, first:end]

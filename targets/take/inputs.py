@@ -15,7 +15,7 @@ from workbench.targets import Workload
 
 # Shape: rows of the column, ids of a request, nullable.
 TIMED = {
-    "4B": (1 << 20, 65_536, True),
+    "4B": (1 << 20, 32_768, True),
     "8B": (1 << 22, 32_768, False),
     "512B": (1 << 15, 2_048, False),
     "string": (1 << 18, 8_192, True),

@@ -59,11 +59,13 @@ def take_variable(data, offsets, ids, out_data, out_offsets):
         if total > len(out_data):
             return TOO_SHORT
         out_offsets[i + 1] = total
-    at = 0
+    # unsigned, because numba wraps negative indices, and the copy then takes four times as long
+    at = np.uint64(0)
     for i in range(len(ids)):
-        start = offsets[ids[i]]
-        size = offsets[ids[i] + np.uint64(1)] - start
-        out_data[at : at + size] = data[start : start + size]
+        start = np.uint64(offsets[ids[i]])
+        size = np.uint64(offsets[ids[i] + np.uint64(1)]) - start
+        for b in range(size):
+            out_data[at + b] = data[start + b]
         at += size
     return 0
 

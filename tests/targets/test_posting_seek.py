@@ -340,15 +340,13 @@ def test_the_roofline_counts_what_a_request_must_move_and_do() -> None:
         assert roofline["operations_per_unit"][f"{blocks}x{BLOCK}"] == 4 * TARGET.inputs.SEEKS
 
 
-@pytest.mark.parametrize("name", ["reference", "kernels"])
-def test_the_query_around_a_variant_answers_as_lance_does(name: str) -> None:
-    module = VARIANTS[name](TARGET)
+def test_the_query_around_the_kernel_answers_as_lance_does() -> None:
     rng = np.random.default_rng(3)
     for load in full_text.workloads(rng, "seek", documents=20_000):
         requests = load.requests(rng, 40)
         outputs = {k: np.full((40, *shape), 7, dtype) for k, (shape, dtype) in load.outputs.items()}
         scratch = {k: np.zeros(shape, dtype) for k, (shape, dtype) in load.scratch.items()}
-        TARGET.callsite.bind(module, load.fixture)(requests, outputs, scratch)
+        TARGET.callsite.bind(TARGET.kernels, load.fixture)(requests, outputs, scratch)
         want = TARGET.callsite.answer(load.fixture, requests)
         verdict = oracles.check(TARGET.callsite.ORACLE, outputs, want)
         assert isinstance(verdict, oracles.Agreement), verdict.describe()

@@ -54,12 +54,12 @@ INDEX = ("starts", "ids", "freqs", "block_starts", "first_ids", "block_weights",
 KERNEL_OF = {"move": "seek", "glance": "seek", "rate": "score", "meet": "intersect"}
 
 
-@njit
+@njit()
 def unnoted(log: Any, axis: int, value: int) -> None:
     """Nobody asked."""
 
 
-@njit
+@njit()
 def noted(log: Any, axis: int, value: int) -> None:
     """Append a value to one axis; its first element counts the values, a full axis drops them."""
     count = log[axis, 0]
@@ -154,14 +154,14 @@ def timed_meet(ids: Any, starts: Any, stops: Any, out: Any, ticks: Any, log: Any
     return count
 
 
-@njit
+@njit()
 def widening(count: int) -> float:
     """Factor that covers any float32 order of adding ``count`` bounds, as Lance takes it."""
     return 1.0 if count <= 2 else 1.0 + 2.0 * (count - 1) * 2.0**-23
 
 
-@njit
-def keep(doc: int, reached: Any, held: int, ids: Any, scores: Any) -> int:
+@njit()
+def keep(doc: Any, reached: Any, held: int, ids: Any, scores: Any) -> int:
     """Insert a document into the best so far, behind its equals; return how many are held."""
     room = len(scores)
     if held == room and not reached > scores[room - 1]:
@@ -176,7 +176,7 @@ def keep(doc: int, reached: Any, held: int, ids: Any, scores: Any) -> int:
     return min(held + 1, room)
 
 
-@njit
+@njit()
 def sort_by(order: Any, keys: Any, count: int) -> None:
     """Order list numbers by key, in place; there are at most five."""
     for i in range(1, count):
@@ -187,20 +187,20 @@ def sort_by(order: Any, keys: Any, count: int) -> None:
         order[place] = j
 
 
-@njit
+@njit()
 def block_end(index: Any, term: int, block: int) -> Any:
     """Last id that can lie in a block of a list."""
     first = index[3][term] + block
     return np.int64(index[4][first + 1]) - 1 if first + 1 < index[3][term + 1] else NONE - 1
 
 
-@njit
+@njit()
 def block_bound(index: Any, term: int, block: int) -> float:
     """What no posting of a block of a list can exceed."""
     return np.float64(index[6][term] * index[5][index[3][term] + block])
 
 
-@njit
+@njit()
 def list_bound(index: Any, term: int, block: int, last_id: int) -> float:
     """What no posting of a list from a block on up to an id can exceed."""
     bound = np.float64(0)
@@ -211,7 +211,7 @@ def list_bound(index: Any, term: int, block: int, last_id: int) -> float:
     return bound
 
 
-@njit
+@njit()
 def find(ids: Any, start: int, stop: int, doc: int) -> int:
     """Position of a document among the ids of a slice; -1 where it is not."""
     low, high = start, stop
@@ -224,7 +224,7 @@ def find(ids: Any, start: int, stop: int, doc: int) -> int:
     return low if low < stop and ids[low] == doc else -1
 
 
-@njit
+@njit()
 def trailing_zeros(low: Any) -> Any:
     """Place of the only bit that is set: a float64 holds a power of two in its exponent."""
     return (np.float64(low).view(np.int64) >> 52) - 1_023

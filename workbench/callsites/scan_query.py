@@ -61,6 +61,8 @@ def search(
     for q in range(len(low)):
         kept = 0
         code = 0
+        category_offsets[q, 0] = 0
+        title_offsets[q, 0] = 0
         for start in range(0, n_rows, BATCH_ROWS):
             stop = min(start + BATCH_ROWS, n_rows)
             first, last = start // CHUNK_ROWS, (stop + CHUNK_ROWS - 1) // CHUNK_ROWS

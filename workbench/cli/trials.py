@@ -142,6 +142,7 @@ def history(target: TargetName, focus: Focus = "performance", as_json: Json = Fa
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, padding=(0, 2, 0, 0))
     for heading in ("when", "verdict", "ratio", "vs upstream"):

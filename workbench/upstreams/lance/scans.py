@@ -80,6 +80,9 @@ def read_site(folder: Path) -> dict[str, NDArray[Any]]:
     arrays: dict[str, NDArray[Any]] = {}
     for name in ("day", "quantity", "category"):
         page = _only(name, pages[name], "MiniBlockLayout", "InlineBitpacking")
+        bits = page.layout["value_compression"]["uncompressed_bits_per_value"]
+        if bits != 32:
+            raise Infrastructure(f"column {name} of the scan has {bits} bits: 32 were expected")
         spans, _ = _spans(page)
         arrays[f"{name}_words"] = page.buffers[1].copy().view(np.uint32)
         arrays[f"{name}_bounds"] = spans // 4
@@ -99,7 +102,11 @@ def read_site(folder: Path) -> dict[str, NDArray[Any]]:
 
 def _only(name: str, pages: Sequence[Page], layout: str, encoding: str) -> Page:
     """Return the one page of a column, if it is encoded as is expected."""
-    found = [f"{p.layout.kind} of {p.layout['value_compression'].kind}" for p in pages]
+    values = [page.layout.fields.get("value_compression") for page in pages]
+    found = [
+        f"{page.layout.kind} of {value.kind if value else 'nothing'}"
+        for page, value in zip(pages, values, strict=True)
+    ]
     if found != [f"{layout} of {encoding}"]:
         raise Infrastructure(
             f"Lance {pylance().__version__} wrote column {name} of the scan as {found}, one page, "
@@ -124,9 +131,10 @@ def _dictionary(page: Page) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
     """Bytes and offsets of a page's dictionary of strings."""
     import pyarrow as pa
 
-    encoding: Encoding = page.layout["dictionary"]
-    if page.dictionary is None or encoding.kind != "General":
-        raise Infrastructure(f"a dictionary is stored as {encoding.kind}: see RESYNC.md")
+    encoding: Encoding | None = page.layout["dictionary"]
+    if page.dictionary is None or encoding is None or encoding.kind != "General":
+        found = encoding.kind if encoding else "nothing"
+        raise Infrastructure(f"a dictionary is stored as {found}: see RESYNC.md")
     stored = page.dictionary
     # a u32 says how long the buffer is once it is unpacked
     size = int(stored[:4].view("<u4")[0])
