@@ -154,6 +154,9 @@ def _paths(root: Path, target_folder: Path) -> dict[str, Path]:
                 f"the judge's file {name} is missing: `git checkout HEAD -- {name}` restores it"
             )
         found[name] = path
+    # Some inputs come from recorded pages; a manifest pins the sha256 of all it recorded.
+    for path in root.glob(f"snapshots/*/{folder.name}/manifest.json"):
+        found[path.relative_to(root).as_posix()] = path
     for module in JUDGE_MODULES:
         for path in _sources(module):
             found[f"workbench/{path.relative_to(PACKAGE).as_posix()}"] = path
