@@ -1,4 +1,6 @@
-"""Figures of the workbench itself: ``pytest -m benchmark -s tests/benchmarks``. Nothing asserted.
+"""Figures of the workbench itself: ``pytest -n 0 -m benchmark -s tests/benchmarks``.
+
+Nothing is asserted about time.
 
 Medians of whole processes on an otherwise idle machine, the first run of each left out.
 """
@@ -11,6 +13,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from workbench import targets
 
 pytestmark = pytest.mark.benchmark
 WORKBENCH = [sys.executable, "-c", "from workbench.cli import main; main()"]
@@ -56,6 +60,20 @@ def test_verdict(project):
             f"processes, {record['timed_share']:.0%} of the measuring time inside timed calls"
         )
         report(f"workbench trial pq_l2, {name}", seconds, "12 s", extra)
+
+
+@pytest.mark.parametrize("name", targets.names())
+def test_verdict_of_every_target(project, name):
+    command = [*WORKBENCH, "trial", name, "--json"]
+    seconds, done = wall_seconds(command, 1, cwd=project)
+    record = json.loads(done.stdout)
+    report(f"workbench trial {name}", seconds, "15 s", f"; {record['reason']}")
+
+
+def test_scoreboard(project):
+    begin = time.perf_counter()
+    subprocess.run([*WORKBENCH, "scoreboard"], cwd=project, capture_output=True, check=True)
+    report("workbench scoreboard, nothing compiled yet", [time.perf_counter() - begin], "360 s")
 
 
 def test_papermill(project):

@@ -1,5 +1,6 @@
-"""What every target's variants must do; run as a script it checks one target on one CPU part."""
+"""What every target's variants must do; run as a script it checks targets on one CPU part."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -27,5 +28,7 @@ def disagreements(target, variant):
 
 
 if __name__ == "__main__":
-    chosen = targets.load(sys.argv[1], Path(sys.argv[2]))
-    sys.exit("\n".join(disagreements(chosen, chosen.kernels)) or 0)
+    root, *names = sys.argv[1:]
+    loaded = [targets.load(name, Path(root)) for name in names]
+    wrong = {target.name: disagreements(target, target.kernels) for target in loaded}
+    sys.stdout.write(json.dumps(wrong))

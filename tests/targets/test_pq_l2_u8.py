@@ -180,7 +180,8 @@ def test_the_roofline_counts_what_a_query_must_move_and_do() -> None:
         assert roofline["operations_per_unit"][name] == 4 * 3 * codebook + rows * sub_vectors
 
 
-@pytest.mark.parametrize("name", ["upstream", "kernels"])
+# One variant: each compiles the whole query again, and `integrate` holds upstream to it too.
+@pytest.mark.parametrize("name", ["kernels"])
 def test_the_query_around_a_variant_answers_as_lance_does(name: str) -> None:
     rng = np.random.default_rng(3)
     (load,) = ivf_pq.workloads("L2", (ivf_pq.Site(32, 4, 4, 700, (3,)),))(rng)

@@ -379,7 +379,8 @@ def site() -> Any:
     return scan.workload(60_000, 0.01)
 
 
-@pytest.mark.parametrize("name", [*COMPILED, "pyarrow"])
+# One variant: each compiles the whole query again, and `integrate` holds upstream to it too.
+@pytest.mark.parametrize("name", ["kernels"])
 def test_the_query_around_a_variant_answers_as_lance_does(name: str, site: Any) -> None:
     rng = np.random.default_rng(3)
     requests = site.requests(rng, 3)
