@@ -151,6 +151,25 @@ def test_arithmetic_is_that_of_numpy(kind):
         assert_same_bits(out, (a + b, a - b, a * b, a + three, three - a, a * number, z))
 
 
+@pytest.mark.parametrize("kind", [k for k in KINDS if k.is_float], ids=str)
+def test_quotients_are_those_of_numpy(kind):
+    step = kind.lanes
+
+    @njit
+    def compute(a, b, out):
+        x, y = simd.load(kind, a, 0), simd.load(kind, b, 0)
+        z = x
+        z /= y
+        for i, result in enumerate((x / y, x / 3, 3 / x, z)):
+            simd.store(out, i * step, result)
+
+    a, b = draw_pair(kind)
+    out, three = np.empty(4 * kind.lanes, a.dtype), a.dtype.type(3)
+    compute(a, b, out)
+    with np.errstate(all="ignore"):
+        assert_same_bits(out, (a / b, a / three, three / a, a / b))
+
+
 @each_integer
 def test_bits_and_shifts_are_those_of_numpy(kind):
     step = kind.lanes
@@ -333,6 +352,39 @@ def test_gathers_are_numpys_fancy_indexing(index_kind, dtype):
     assert_same_bits(out, a[index])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "uint32", "uint16", "uint8"])
+@pytest.mark.parametrize("index_kind", [simd.i32x16, simd.u32x16], ids=str)
+def test_gathers_lane_by_lane_are_the_same(index_kind, dtype):
+    @njit
+    def gather(a, index, out):
+        simd.store(out, 0, simd.gather_each(a, simd.load(index_kind, index, 0)))
+
+    rng = np.random.default_rng(1)
+    a = rng.integers(256, size=1000).astype(dtype)
+    index = rng.integers(1000, size=16).astype(index_kind.element.name)
+    out = np.empty(16, dtype)
+    gather(a, index, out)
+    assert_same_bits(out, a[index])
+
+
+@pytest.mark.parametrize("kind", [simd.f32x16, simd.i32x16, simd.u32x16], ids=str)
+def test_sums_lane_by_lane_are_those_of_numpys_add_at(kind):
+    @njit
+    def add(a, offset, index, values):
+        index = simd.load(simd.i32x16, index, 0)
+        simd.add_each(a, offset, index, simd.load(kind, values, 0))
+
+    rng = np.random.default_rng(1)
+    index = rng.integers(-5, 20, size=16).astype(np.int32)
+    assert len(np.unique(index)) < 16
+    values = rng.integers(1, 256, size=16).astype(kind.element.name)
+    a = rng.integers(256, size=30).astype(kind.element.name)
+    want = a.copy()
+    np.add.at(want, index + 6, values)
+    add(a, 6, index, values)
+    assert_same_bits(a, want)
+
+
 @each_kind
 def test_a_sum_is_folded_in_halves(kind):
     @njit
@@ -361,12 +413,22 @@ def test_indices_are_checked_when_numba_is_asked_to():
     def gather(a, i):
         return simd.reduce_add(simd.gather(a, simd.iota(simd.i32x16) + i))
 
+    @njit(boundscheck=True)
+    def gather_each(a, i):
+        return simd.reduce_add(simd.gather_each(a, simd.iota(simd.i32x16) + i))
+
+    @njit(boundscheck=True)
+    def add_each(a, i):
+        simd.add_each(a, i, simd.iota(simd.u32x16), simd.splat(simd.f32x16, 0))
+
     a = np.ones(20, np.float32)
     assert load(a, 4) == 16
     store_first(a, 20, 0)
     store_first(a, 99, -9)
     store_first(a, 15, 5)
     assert gather(a, 4) == 16
+    assert gather_each(a, 4) == 16
+    add_each(a, 4)
     for call in (
         lambda: load(a, 5),
         lambda: load(a, -1),
@@ -374,6 +436,10 @@ def test_indices_are_checked_when_numba_is_asked_to():
         lambda: store_first(a, -1, 1),
         lambda: gather(a, 5),
         lambda: gather(a, -1),
+        lambda: gather_each(a, 5),
+        lambda: gather_each(a, -1),
+        lambda: add_each(a, 5),
+        lambda: add_each(a, -1),
     ):
         with pytest.raises(IndexError, match="simd: index out of bounds"):
             call()
@@ -398,6 +464,19 @@ def test_misuse_is_refused_with_the_rule():
             lambda a: simd.store(a, 0, simd.splat(simd.u8x64, 1.5)),
             (a,),
         ),
+        "gather_each takes a vector of integers": (
+            lambda a: simd.reduce_add(simd.gather_each(a, simd.splat(simd.f32x16, 0))),
+            (a,),
+        ),
+        "add_each takes an integer index": (
+            lambda a: simd.add_each(a, 0, simd.iota(simd.u8x8), simd.splat(simd.f32x16, 0)),
+            (a,),
+        ),
+        "add_each of f32x16 takes a C-contiguous array": (
+            lambda a: simd.add_each(a, 0, simd.iota(simd.i32x16), simd.splat(simd.f32x16, 0)),
+            (wide, fixed),
+        ),
+        "Function.<built-in function truediv>": (lambda a: simd.iota(simd.i32x16) / 2, (a,)),
         "fma takes three float vectors": (lambda a: simd.fma(a[0], a[1], a[2]), (a,)),
         "Function.<built-in function mul>": (lambda a: simd.iota(simd.i32x16) * 1.5, (a,)),
         "lookup takes 1, 2, 4, 8 or 16 vectors": (
@@ -477,12 +556,14 @@ def use_everything(bytes_, floats, out):
     low, high = simd.interleave_low(found, codes), simd.interleave_high(found, codes)
     narrow = simd.load(simd.u8x16, bytes_, 0)
     index = simd.convert(simd.i32x16, narrow) & 15
-    value = simd.gather(floats, index) + simd.bitcast(simd.f32x16, low ^ high)
+    value = simd.gather(floats, index) / simd.gather_each(floats, index)
+    value += simd.bitcast(simd.f32x16, low ^ high)
     value = simd.fma(value, simd.splat(simd.f32x16, 2), simd.convert(simd.f32x16, index))
     value = simd.minimum(simd.maximum(value, value * value), value - 1)
     mask = (value < 0) & (simd.iota(simd.i32x16) != index)
     simd.store(out, 0, simd.select(mask, value, simd.compress(value, mask)))
     simd.store_first(out, 16, value, simd.count(mask))
+    simd.add_each(out, 16, index, value)
     out[32] = simd.reduce_add(value)
 
 

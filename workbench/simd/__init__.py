@@ -2,8 +2,8 @@
 
 A vector is a fixed number of lanes held in registers: ``f32x16``, ``u8x64`` ... It exists only
 inside compiled code, is made by `load`, `splat`, `iota` or `gather`, and obeys Python's
-operators lane by lane (``+ - *``, and for integers ``& | ^ << >>``; comparisons give a mask).
-A plain number beside a vector means that number in every lane.
+operators lane by lane (``+ - *``, for floats ``/``, and for integers ``& | ^ << >>``; comparisons
+give a mask). A plain number beside a vector means that number in every lane.
 
 >>> import numpy as np
 >>> from numba import njit
@@ -49,7 +49,16 @@ from workbench.simd.lanes import (
     permute,
     reduce_add,
 )
-from workbench.simd.memory import gather, load, load_first, prefetch, store, store_first
+from workbench.simd.memory import (
+    add_each,
+    gather,
+    gather_each,
+    load,
+    load_first,
+    prefetch,
+    store,
+    store_first,
+)
 from workbench.simd.vectors import (
     f32x16,
     f64x8,
@@ -66,6 +75,7 @@ from workbench.simd.vectors import (
 __all__ = [
     "HAS_BYTE_PERMUTE",
     "HAS_WORD_PERMUTE",
+    "add_each",
     "bitcast",
     "compress",
     "convert",
@@ -74,6 +84,7 @@ __all__ = [
     "f64x8",
     "fma",
     "gather",
+    "gather_each",
     "i32x16",
     "i64x8",
     "interleave_high",

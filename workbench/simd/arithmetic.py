@@ -27,6 +27,7 @@ ARITHMETIC: Final = {
     operator.add: ("fadd", "add", "add", None),
     operator.sub: ("fsub", "sub", "sub", None),
     operator.mul: ("fmul", "mul", "mul", None),
+    operator.truediv: ("fdiv", None, None, None),
     operator.and_: (None, "and_", "and_", "and_"),
     operator.or_: (None, "or_", "or_", "or_"),
     operator.xor: (None, "xor", "xor", "xor"),

@@ -13,7 +13,8 @@ from numba.extending import intrinsic
 
 from workbench.simd.vectors import Vector
 
-I8, I32, I64, PTR = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.PointerType()
+I1, I8, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 32, 64))
+PTR = ir.PointerType()
 
 F = TypeVar("F", bound=Callable[..., Any])
 
