@@ -1,4 +1,4 @@
-"""Lance's algorithm, as upstream.py has it: the kernel before the first trial."""
+"""Table over centroids; eight sub-vectors a pass over the rows."""
 
 import numpy as np
 from numba import njit
@@ -6,8 +6,8 @@ from numba import njit
 
 @njit
 def setup(codebook, codes):
-    """Lay the codes out sub-vector by sub-vector, as Lance stores them."""
-    return codebook, np.ascontiguousarray(codes.T)
+    """Transpose the codebook to [m, width, k] and the codes to [m, n]."""
+    return np.ascontiguousarray(codebook.transpose(0, 2, 1)), np.ascontiguousarray(codes.T)
 
 
 @njit
@@ -30,14 +30,15 @@ def normalise(query, unit):
 def distance_table(state, unit, table):
     """Squared distance of each part of the unit query to each centroid of that part."""
     codebook = state[0]
-    sub_vectors, centroids, width = codebook.shape
+    sub_vectors, width, centroids = codebook.shape
     for j in range(sub_vectors):
         for c in range(centroids):
-            total = np.float32(0.0)
-            for d in range(width):
-                difference = unit[j * width + d] - codebook[j, c, d]
-                total += difference * difference
-            table[j, c] = total
+            table[j, c] = 0.0
+        for d in range(width):
+            part = unit[j * width + d]
+            for c in range(centroids):
+                difference = part - codebook[j, d, c]
+                table[j, c] += difference * difference
 
 
 @njit
@@ -46,6 +47,19 @@ def distances(state, table, out):
     codes = state[1]
     sub_vectors, rows = codes.shape
     out[:] = 0.0
-    for j in range(sub_vectors):
+    whole = sub_vectors // 8 * 8
+    for j in range(0, whole, 8):
+        for i in range(rows):
+            total = out[i]
+            total += table[j, codes[j, i]]
+            total += table[j + 1, codes[j + 1, i]]
+            total += table[j + 2, codes[j + 2, i]]
+            total += table[j + 3, codes[j + 3, i]]
+            total += table[j + 4, codes[j + 4, i]]
+            total += table[j + 5, codes[j + 5, i]]
+            total += table[j + 6, codes[j + 6, i]]
+            total += table[j + 7, codes[j + 7, i]]
+            out[i] = total
+    for j in range(whole, sub_vectors):
         for i in range(rows):
             out[i] += table[j, codes[j, i]]
