@@ -1,4 +1,6 @@
-"""The exact kernel of pq_l2: four byte planes a table row, looked up by byte permutes."""
+"""Two byte planes: the high one for every row, the low one where the ten nearest may be."""
+
+import math
 
 import numpy as np
 from numba import njit
@@ -6,18 +8,21 @@ from numba import njit
 from workbench import simd
 from workbench.simd import HAS_BYTE_PERMUTE
 
+# The ten least distances are the answer: so many are ranked by both planes.
+NEIGHBOURS = 10
+
 
 @njit
 def setup(codebook, codes):
     """Transpose the codebook; arrange the codes for byte planes, or transpose them too."""
     if HAS_BYTE_PERMUTE:
-        return transposed(codebook), arranged(codes)
-    return transposed(codebook), np.ascontiguousarray(codes.T)
+        return transposed(codebook), arranged(codes), longest(codebook)
+    return np.ascontiguousarray(codebook.transpose(0, 2, 1)), np.ascontiguousarray(codes.T)
 
 
 @njit
 def transposed(codebook):
-    """Codebook as f32[m, 4, width, 64]: the order in which `distance_table` reads it."""
+    """Codebook as f32[m, 4, width, 64]: the order in which `quantised_table` reads it."""
     sub_vectors, centroids, width = codebook.shape
     turned = np.empty((sub_vectors, 4, width, 64), np.float32)
     for j in range(sub_vectors):
@@ -29,15 +34,12 @@ def transposed(codebook):
 
 @njit
 def arranged(codes):
-    """Codes as u8[passes of 16 sub-vectors, groups of 192 rows, 16, 192].
-
-    Each 64 are in the order of `position`.
-    """
+    """Codes as u8[groups of 192 rows, m, 192], each 64 in the order of `position`."""
     rows, sub_vectors = codes.shape
-    result = np.zeros(((sub_vectors + 15) // 16, (rows + 191) // 192, 16, 192), np.uint8)
+    result = np.zeros(((rows + 191) // 192, sub_vectors, 192), np.uint8)
     for i in range(rows):
         for j in range(sub_vectors):
-            result[j // 16, i // 192, j % 16, i % 192 // 64 * 64 + position(i)] = codes[i, j]
+            result[i // 192, j, i % 192 // 64 * 64 + position(i)] = codes[i, j]
     return result
 
 
@@ -45,22 +47,48 @@ def arranged(codes):
 def position(row):
     """Where among its 64 codes a row's code stands.
 
-    Interleaving four byte planes moves byte ``16 * b + 4 * q + k`` to float ``4 * b + k`` of
-    register ``q``; with the codes there, rows come out in their natural order.
+    `totals` widens even bytes, then odd ones, and interleaving takes four lanes of every eight:
+    with the codes there, rows come out in their natural order.
     """
-    q, b, k = row // 16 % 4, row // 4 % 4, row % 4
-    return 16 * b + 4 * q + k
+    odd, half, block, lane = row // 32 % 2, row // 16 % 2, row // 4 % 4, row % 4
+    return 16 * block + 8 * half + 2 * lane + odd
+
+
+@njit
+def longest(codebook):
+    """Length of the longest centroid of each sub-vector."""
+    sub_vectors, centroids, width = codebook.shape
+    lengths = np.zeros(sub_vectors, np.float32)
+    for j in range(sub_vectors):
+        for c in range(centroids):
+            total = np.float32(0.0)
+            for d in range(width):
+                total += codebook[j, c, d] * codebook[j, c, d]
+            lengths[j] = max(lengths[j], np.sqrt(total))
+    return lengths
 
 
 @njit
 def distance_table(state, query, table):
-    """Squared distance of each part of the query to each centroid, 64 centroids at a time.
+    """Squared distance of each part of the query to each centroid of that part."""
+    if HAS_BYTE_PERMUTE:
+        quantised_table(state[0], state[2], query, table)
+    else:
+        exact_table(state[0], query, table)
 
-    Where bytes can be permuted a row is left as four byte planes, which fill it exactly.
+
+@njit
+def quantised_table(codebook, lengths, query, table):
+    """Entries of 16 bits: all high bytes, 256 a sub-vector, then all low bytes, then the step.
+
+    An entry is ``256 * high + low - 128`` steps, so that the high byte alone is rounded, not cut.
     """
-    codebook = state[0]
     sub_vectors, quarters, width, _ = codebook.shape
     planes, at = table.view(np.uint8), 0
+    # sums of high bytes are of 16 bits: to 257 sub-vectors they hold all that a byte can
+    steps = np.float32(256 * min(255, 65535 // sub_vectors))
+    step = largest_entry(lengths, query, width) / steps
+    scale = simd.splat(simd.f32x16, np.float32(1.0) / step)
     for j in range(sub_vectors):
         for quarter in range(quarters):
             sums = zeros()
@@ -68,10 +96,20 @@ def distance_table(state, query, table):
                 part = simd.splat(simd.f32x16, query[j * width + d])
                 sums = added(sums, squared_gaps(part, codebook, at))
                 at += 64
-            if HAS_BYTE_PERMUTE:
-                store_planes(planes, j * 1024 + quarter * 64, sums)
-            else:
-                store_64(table, j * 256 + quarter * 64, sums, 64)
+            store_planes(planes, j * 256 + quarter * 64, sub_vectors * 256, sums, scale)
+    table[sub_vectors - 1, 255] = step
+
+
+@njit
+def largest_entry(lengths, query, width):
+    """Bound on all entries, known before them: the parts' lengths and the centroids' add up."""
+    largest = np.float32(1e-15)
+    for j in range(len(lengths)):
+        total = np.float32(0.0)
+        for d in range(j * width, j * width + width):
+            total += query[d] * query[d]
+        largest = max(largest, np.sqrt(total) + lengths[j])
+    return largest * largest
 
 
 @njit
@@ -85,66 +123,108 @@ def squared_gaps(part, codebook, at):
 
 
 @njit
-def store_planes(planes, at, sums):
-    """Store 64 floats as four lots of 64 bytes, byte ``p`` of each into plane ``p``."""
+def store_planes(planes, at, low, sums, scale):
+    """Round 64 entries to steps; store their high bytes at ``at``, the others ``low`` behind."""
     entries = (
-        simd.bitcast(simd.u8x64, sums[0]),
-        simd.bitcast(simd.u8x64, sums[1]),
-        simd.bitcast(simd.u8x64, sums[2]),
-        simd.bitcast(simd.u8x64, sums[3]),
+        steps_of(sums[0], scale),
+        steps_of(sums[1], scale),
+        steps_of(sums[2], scale),
+        steps_of(sums[3], scale),
     )
-    for p in range(4):
-        index = simd.iota(simd.u8x64) * 4 + p
-        simd.store(planes, at + 256 * p, simd.lookup(entries, index))
+    index = simd.iota(simd.u8x64) * 4
+    simd.store(planes, at, simd.lookup(entries, index + 1))
+    simd.store(planes, at + low, simd.lookup(entries, index))
+
+
+@njit
+def steps_of(entry, scale):
+    """Entry in steps, plus 128, as the low bytes of a float: 2**23 has the ulp 1."""
+    return simd.bitcast(simd.u8x64, simd.fma(entry, scale, simd.splat(simd.f32x16, 8388736)))
 
 
 @njit
 def distances(state, table, out):
-    """Distance of every row: the sum of one table entry per sub-vector, in order."""
+    """Distance of every row: the sum of one table entry per sub-vector."""
     if HAS_BYTE_PERMUTE:
-        distances_permuting(state[1], table, out)
+        step = table[len(table) - 1, 255]
+        least = coarse_distances(state[1], table, out, step)
+        # rounding a high byte errs by 1/12 in the square: three deviations of two rows' difference
+        margin = int(3 * math.sqrt(len(table) / 6)) + 1
+        refine(state[1], table, out, step, (tenth(least) + margin) * 256 * step)
     else:
         distances_portable(state[1], table, out)
 
 
 @njit
-def distances_permuting(codes, table, out):
-    """192 rows at a time, so that each load of the table serves three times 64.
+def coarse_distances(codes, table, out, step):
+    """Sum the high bytes of every row; 192 rows at a time, so that a load of the table serves them.
 
-    Sixteen sub-vectors a pass, whose planes fit the first cache.
+    Returns the least sums among all rows of the same place in 64, rows of whole groups only.
     """
-    entries = table.view(np.uint8)
-    passes, groups, _, _ = codes.shape
-    for k in range(passes):
-        for group in range(groups):
-            i, at = group * 192, (k * groups + group) * 3072
-            first, second, third = zeros(), zeros(), zeros()
-            if k:
-                first = load_64(out, i, len(out) - i)
-                second = load_64(out, i + 64, len(out) - i - 64)
-                third = load_64(out, i + 128, len(out) - i - 128)
-            for j in range(k * 16, min(k * 16 + 16, len(table))):
-                a = simd.load(simd.u8x64, codes, at)
-                b = simd.load(simd.u8x64, codes, at + 64)
-                c = simd.load(simd.u8x64, codes, at + 128)
-                a0, b0, c0 = look_up(entries, j * 1024, a, b, c)
-                a1, b1, c1 = look_up(entries, j * 1024 + 256, a, b, c)
-                a2, b2, c2 = look_up(entries, j * 1024 + 512, a, b, c)
-                a3, b3, c3 = look_up(entries, j * 1024 + 768, a, b, c)
-                first = added(first, interleaved(a0, a1, a2, a3))
-                second = added(second, interleaved(b0, b1, b2, b3))
-                third = added(third, interleaved(c0, c1, c2, c3))
-                at += 192
-            store_64(out, i, first, len(out) - i)
-            store_64(out, i + 64, second, len(out) - i - 64)
-            store_64(out, i + 128, third, len(out) - i - 128)
+    planes = table.view(np.uint8)
+    groups, sub_vectors, _ = codes.shape
+    scale = simd.splat(simd.f32x16, step * 256)
+    none = simd.splat(simd.u16x32, 65535)
+    least = none, none
+    at = 0
+    for group in range(groups):
+        first, second, third = nothing(), nothing(), nothing()
+        for j in range(sub_vectors):
+            plane = four_registers(planes, j * 256)
+            first = counted(first, simd.lookup(plane, simd.load(simd.u8x64, codes, at)))
+            second = counted(second, simd.lookup(plane, simd.load(simd.u8x64, codes, at + 64)))
+            third = counted(third, simd.lookup(plane, simd.load(simd.u8x64, codes, at + 128)))
+            at += 192
+        i = group * 192
+        first, second, third = parted(first), parted(second), parted(third)
+        if len(out) - i >= 192:
+            least = lesser(least, lesser(first, lesser(second, third)))
+        store_64(out, i, scaled(totals(first), scale), len(out) - i)
+        store_64(out, i + 64, scaled(totals(second), scale), len(out) - i - 64)
+        store_64(out, i + 128, scaled(totals(third), scale), len(out) - i - 128)
+    return least
 
 
 @njit
-def look_up(table, at, a, b, c):
-    """Look three times 64 codes up in the plane that begins at ``table[at]``."""
-    plane = four_registers(table, at)
-    return simd.lookup(plane, a), simd.lookup(plane, b), simd.lookup(plane, c)
+def tenth(least):
+    """Bound on the tenth least sum: the least number that ten of these 64 do not exceed."""
+    bound = 65535
+    bit = 32768
+    while bit:
+        limit = simd.splat(simd.u16x32, bound - bit)
+        if simd.count(least[0] <= limit) + simd.count(least[1] <= limit) >= NEIGHBOURS:
+            bound -= bit
+        bit //= 2
+    return bound
+
+
+@njit
+def refine(codes, table, out, step, bound):
+    """Add the low bytes to 64 rows wherever one of them is within the bound."""
+    limit = simd.splat(simd.f32x16, bound)
+    for i in range(0, len(out), 64):
+        rows = load_64(out, i, len(out) - i)
+        nearest = simd.minimum(simd.minimum(rows[0], rows[1]), simd.minimum(rows[2], rows[3]))
+        if simd.count(nearest <= limit):
+            store_64(out, i, added(rows, low_sums(codes, table, i, step)), len(out) - i)
+
+
+@njit
+def low_sums(codes, table, i, step):
+    """What the low bytes add to the distances of the 64 rows from ``i`` on."""
+    planes, scale = table.view(np.uint8), simd.splat(simd.f32x16, step)
+    sub_vectors = len(table)
+    at = i // 192 * 192 * sub_vectors + i % 192
+    sums = zeros()
+    for begin in range(0, sub_vectors, 256):
+        low = nothing()
+        for j in range(begin, min(begin + 256, sub_vectors)):
+            plane = four_registers(planes, (sub_vectors + j) * 256)
+            low = counted(low, simd.lookup(plane, simd.load(simd.u8x64, codes, at)))
+            at += 192
+        sums = added(sums, totals(parted(low)))
+    half = simd.splat(simd.f32x16, sub_vectors * 128)
+    return scaled((sums[0] - half, sums[1] - half, sums[2] - half, sums[3] - half), scale)
 
 
 @njit
@@ -159,18 +239,52 @@ def four_registers(table, at):
 
 
 @njit
-def interleaved(first, second, third, fourth):
-    """64 floats from their four bytes, in four registers."""
-    low = simd.bitcast(simd.u16x32, simd.interleave_low(first, second))
-    high = simd.bitcast(simd.u16x32, simd.interleave_low(third, fourth))
-    low_rest = simd.bitcast(simd.u16x32, simd.interleave_high(first, second))
-    high_rest = simd.bitcast(simd.u16x32, simd.interleave_high(third, fourth))
+def nothing():
+    """64 sums of bytes that begin: of pairs, modulo 2**16, and of the odd bytes."""
+    zero = simd.splat(simd.u16x32, 0)
+    return zero, zero
+
+
+@njit
+def counted(sums, terms):
+    """64 sums of bytes, each with its byte added."""
+    pairs = simd.bitcast(simd.u16x32, terms)
+    return sums[0] + pairs, sums[1] + (pairs >> 8)
+
+
+@njit
+def parted(sums):
+    """Sums of the even bytes and sums of the odd ones."""
+    return sums[0] - (sums[1] << 8), sums[1]
+
+
+@njit
+def lesser(a, b):
+    """Least of each pair of sums."""
+    return simd.minimum(a[0], b[0]), simd.minimum(a[1], b[1])
+
+
+@njit
+def totals(sums):
+    """64 sums as floats, rows in their order."""
     return (
-        simd.bitcast(simd.f32x16, simd.interleave_low(low, high)),
-        simd.bitcast(simd.f32x16, simd.interleave_high(low, high)),
-        simd.bitcast(simd.f32x16, simd.interleave_low(low_rest, high_rest)),
-        simd.bitcast(simd.f32x16, simd.interleave_high(low_rest, high_rest)),
+        widened(simd.interleave_low(sums[0], simd.splat(simd.u16x32, 0))),
+        widened(simd.interleave_high(sums[0], simd.splat(simd.u16x32, 0))),
+        widened(simd.interleave_low(sums[1], simd.splat(simd.u16x32, 0))),
+        widened(simd.interleave_high(sums[1], simd.splat(simd.u16x32, 0))),
     )
+
+
+@njit
+def widened(pairs):
+    """16 sums as floats, from 16 bits and 16 zeros each."""
+    return simd.convert(simd.f32x16, simd.bitcast(simd.u32x16, pairs))
+
+
+@njit
+def scaled(sums, scale):
+    """64 sums times a scale."""
+    return sums[0] * scale, sums[1] * scale, sums[2] * scale, sums[3] * scale
 
 
 @njit
@@ -217,6 +331,20 @@ def store_64(out, i, sums, count):
         simd.store_first(out, i + 16, sums[1], count - 16)
         simd.store_first(out, i + 32, sums[2], count - 32)
         simd.store_first(out, i + 48, sums[3], count - 48)
+
+
+@njit
+def exact_table(codebook, query, table):
+    """Entries as floats, one dimension after another over all centroids."""
+    sub_vectors, width, centroids = codebook.shape
+    for j in range(sub_vectors):
+        for c in range(centroids):
+            table[j, c] = 0.0
+        for d in range(width):
+            part = query[j * width + d]
+            for c in range(centroids):
+                difference = part - codebook[j, d, c]
+                table[j, c] += difference * difference
 
 
 @njit
