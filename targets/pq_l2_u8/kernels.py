@@ -201,18 +201,19 @@ def tenth(least):
 @njit
 def refine(codes, table, out, step, bound):
     """Add the low bytes to 64 rows wherever one of them is within the bound."""
-    planes, limit = table.view(np.uint8), simd.splat(simd.f32x16, bound)
+    limit = simd.splat(simd.f32x16, bound)
     for i in range(0, len(out), 64):
         rows = load_64(out, i, len(out) - i)
         nearest = simd.minimum(simd.minimum(rows[0], rows[1]), simd.minimum(rows[2], rows[3]))
         if simd.count(nearest <= limit):
-            store_64(out, i, added(rows, low_sums(codes, planes, i, step)), len(out) - i)
+            store_64(out, i, added(rows, low_sums(codes, table, i, step)), len(out) - i)
 
 
 @njit
-def low_sums(codes, planes, i, step):
+def low_sums(codes, table, i, step):
     """What the low bytes add to the distances of the 64 rows from ``i`` on."""
-    sub_vectors = codes.shape[1]
+    planes, scale = table.view(np.uint8), simd.splat(simd.f32x16, step)
+    sub_vectors = len(table)
     at = i // 192 * 192 * sub_vectors + i % 192
     sums = zeros()
     for begin in range(0, sub_vectors, 256):
@@ -222,7 +223,7 @@ def low_sums(codes, planes, i, step):
             low = counted(low, simd.lookup(plane, simd.load(simd.u8x64, codes, at)))
             at += 192
         sums = added(sums, totals(parted(low)))
-    half, scale = simd.splat(simd.f32x16, sub_vectors * 128), simd.splat(simd.f32x16, step)
+    half = simd.splat(simd.f32x16, sub_vectors * 128)
     return scaled((sums[0] - half, sums[1] - half, sums[2] - half, sums[3] - half), scale)
 
 
