@@ -6,7 +6,7 @@ from numba import njit
 from workbench import simd
 from workbench.simd import HAS_BYTE_PERMUTE
 
-# Their three planes (12 kB) stay in the first cache; 16 bits hold the sums of 257 bytes.
+# Their three planes (12 kB) stay in the first cache beside the codes; 16 bits would hold the sums of 257.
 SUB_VECTORS_A_PASS = 16
 
 
@@ -74,25 +74,18 @@ def longest(codebook):
 
 @njit
 def normalise(query, unit):
-    """Scale the query to length 1; False if it has no direction (zero, or not a number).
-
-    Sixteen sums at once: one after another, each addition waits for the last.
-    """
-    squares = simd.splat(simd.f32x16, 0)
-    for d in range(0, len(query), 16):
-        parts = simd.load_first(simd.f32x16, query, d, len(query) - d)
-        squares += parts * parts
-    length = np.sqrt(simd.reduce_add(squares))
+    """Scale the query to length 1; False if it has no direction (zero, or not a number)."""
+    total = np.float32(0.0)
+    for d in range(len(query)):
+        total += query[d] * query[d]
+    length = np.sqrt(total)
     if not length > 0.0:
         return False
-    # nothing that is not finite is itself times 0
-    odd = simd.splat(simd.f32x16, 0)
-    share = simd.splat(simd.f32x16, np.float32(1.0) / length)
-    for d in range(0, len(query), 16):
-        parts = simd.load_first(simd.f32x16, query, d, len(query) - d) * share
-        odd += parts * 0
-        simd.store_first(unit, d, parts, len(query) - d)
-    return simd.reduce_add(odd) == 0.0
+    found = True
+    for d in range(len(query)):
+        unit[d] = query[d] / length
+        found &= np.isfinite(unit[d])
+    return found
 
 
 @njit
