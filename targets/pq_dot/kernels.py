@@ -1,4 +1,4 @@
-"""Entries in fixed point, three byte planes a table row: sums of bytes need no interleaving."""
+"""Four byte planes a table row, looked up by byte permutes; 192 rows and 16 sub-vectors a pass."""
 
 import numpy as np
 from numba import njit
@@ -6,23 +6,18 @@ from numba import njit
 from workbench import simd
 from workbench.simd import HAS_BYTE_PERMUTE
 
-# Their three planes (12 kB) stay in the first cache; 16 bits hold the sums of 257 bytes.
-SUB_VECTORS_A_PASS = 16
-# A table entry may have either sign: this is added to its steps.
-ZERO = 4194304
-
 
 @njit
 def setup(codebook, codes):
     """Transpose the codebook; arrange the codes for byte planes, or transpose them too."""
     if HAS_BYTE_PERMUTE:
-        return transposed(codebook), arranged(codes), longest(codebook)
-    return np.ascontiguousarray(codebook.transpose(0, 2, 1)), np.ascontiguousarray(codes.T)
+        return transposed(codebook), arranged(codes)
+    return transposed(codebook), np.ascontiguousarray(codes.T)
 
 
 @njit
 def transposed(codebook):
-    """Codebook as f32[m, 4, width, 64]: the order in which `quantised_table` reads it."""
+    """Codebook as f32[m, 4, width, 64]: the order in which `distance_table` reads it."""
     sub_vectors, centroids, width = codebook.shape
     turned = np.empty((sub_vectors, 4, width, 64), np.float32)
     for j in range(sub_vectors):
@@ -34,18 +29,15 @@ def transposed(codebook):
 
 @njit
 def arranged(codes):
-    """Codes as u8[passes of sub-vectors, groups of 192 rows, sub-vectors of a pass, 192].
+    """Codes as u8[passes of 16 sub-vectors, groups of 192 rows, 16, 192].
 
     Each 64 are in the order of `position`.
     """
     rows, sub_vectors = codes.shape
-    size = SUB_VECTORS_A_PASS
-    passes = (sub_vectors + size - 1) // size
-    result = np.zeros((passes, (rows + 191) // 192, size, 192), np.uint8)
+    result = np.zeros(((sub_vectors + 15) // 16, (rows + 191) // 192, 16, 192), np.uint8)
     for i in range(rows):
         for j in range(sub_vectors):
-            at = i % 192 // 64 * 64 + position(i)
-            result[j // size, i // 192, j % size, at] = codes[i, j]
+            result[j // 16, i // 192, j % 16, i % 192 // 64 * 64 + position(i)] = codes[i, j]
     return result
 
 
@@ -53,43 +45,22 @@ def arranged(codes):
 def position(row):
     """Where among its 64 codes a row's code stands.
 
-    `floats` widens even bytes, then odd ones, and interleaving takes four lanes of every eight:
-    with the codes there, rows come out in their natural order.
+    Interleaving four byte planes moves byte ``16 * b + 4 * q + k`` to float ``4 * b + k`` of
+    register ``q``; with the codes there, rows come out in their natural order.
     """
-    odd, half, block, lane = row // 32 % 2, row // 16 % 2, row // 4 % 4, row % 4
-    return 16 * block + 8 * half + 2 * lane + odd
-
-
-@njit
-def longest(codebook):
-    """Length of the longest centroid of each sub-vector."""
-    sub_vectors, centroids, width = codebook.shape
-    lengths = np.zeros(sub_vectors, np.float32)
-    for j in range(sub_vectors):
-        for c in range(centroids):
-            total = np.float32(0.0)
-            for d in range(width):
-                total += codebook[j, c, d] * codebook[j, c, d]
-            lengths[j] = max(lengths[j], np.sqrt(total))
-    return lengths
+    q, b, k = row // 16 % 4, row // 4 % 4, row % 4
+    return 16 * b + 4 * q + k
 
 
 @njit
 def distance_table(state, query, table):
-    """Minus the dot product of each part of the query and each centroid of that part."""
-    if HAS_BYTE_PERMUTE:
-        quantised_table(state[0], state[2], query, table)
-    else:
-        exact_table(state[0], query, table)
+    """Minus the dot product of each part of the query and each centroid, 64 centroids at a time.
 
-
-@njit
-def quantised_table(codebook, lengths, query, table):
-    """Entries of 23 bits as three byte planes, 768 bytes a sub-vector; the step comes last."""
+    Where bytes can be permuted a row is left as four byte planes, which fill it exactly.
+    """
+    codebook = state[0]
     sub_vectors, quarters, width, _ = codebook.shape
     planes, at = table.view(np.uint8), 0
-    step = largest_entry(lengths, query, width) / np.float32(4194000)
-    scale = simd.splat(simd.f32x16, np.float32(1.0) / step)
     for j in range(sub_vectors):
         for quarter in range(quarters):
             sums = begun(0)
@@ -97,21 +68,10 @@ def quantised_table(codebook, lengths, query, table):
                 part = simd.splat(simd.f32x16, -query[j * width + d])
                 sums = added(sums, products(part, codebook, at))
                 at += 64
-            store_planes(planes, j * 768 + quarter * 64, sums, scale)
-    table[sub_vectors - 1, 255] = step
-
-
-@njit
-def largest_entry(lengths, query, width):
-    """Bound on the size of all entries, known before them; not finite if the query is not."""
-    largest, squares = np.float32(1e-30), np.float32(0.0)
-    for j in range(len(lengths)):
-        total = np.float32(0.0)
-        for d in range(j * width, j * width + width):
-            total += query[d] * query[d]
-        largest = max(largest, np.sqrt(total) * lengths[j])
-        squares += total
-    return largest + squares * np.float32(0.0)
+            if HAS_BYTE_PERMUTE:
+                store_planes(planes, j * 1024 + quarter * 64, sums)
+            else:
+                store_64(table, j * 256 + quarter * 64, sums, 64)
 
 
 @njit
@@ -125,28 +85,22 @@ def products(part, codebook, at):
 
 
 @njit
-def store_planes(planes, at, sums, scale):
-    """Round 64 entries to steps; store byte ``p`` of each in plane ``p``."""
+def store_planes(planes, at, sums):
+    """Store 64 floats as four lots of 64 bytes, byte ``p`` of each into plane ``p``."""
     entries = (
-        steps_of(sums[0], scale),
-        steps_of(sums[1], scale),
-        steps_of(sums[2], scale),
-        steps_of(sums[3], scale),
+        simd.bitcast(simd.u8x64, sums[0]),
+        simd.bitcast(simd.u8x64, sums[1]),
+        simd.bitcast(simd.u8x64, sums[2]),
+        simd.bitcast(simd.u8x64, sums[3]),
     )
-    for p in range(3):
+    for p in range(4):
         index = simd.iota(simd.u8x64) * 4 + p
         simd.store(planes, at + 256 * p, simd.lookup(entries, index))
 
 
 @njit
-def steps_of(entry, scale):
-    """Entry in steps, plus ``ZERO``, as the low bytes of a float: 2**23 has the ulp 1."""
-    return simd.bitcast(simd.u8x64, simd.fma(entry, scale, simd.splat(simd.f32x16, 8388608 + ZERO)))
-
-
-@njit
 def distances(state, table, out):
-    """Distance of every row: 1 and the sum of one table entry per sub-vector."""
+    """Distance of every row: 1 and one table entry per sub-vector, in order."""
     if HAS_BYTE_PERMUTE:
         distances_permuting(state[1], table, out)
     else:
@@ -155,29 +109,35 @@ def distances(state, table, out):
 
 @njit
 def distances_permuting(codes, table, out):
-    """192 rows at a time, so that each load of the table serves three times 64."""
-    step = simd.splat(simd.f32x16, table[len(table) - 1, 255])
-    passes, groups, size, _ = codes.shape
-    planes, at = table.view(np.uint8), 0
+    """192 rows at a time, so that each load of the table serves three times 64.
+
+    Sixteen sub-vectors a pass, whose planes fit the first cache.
+    """
+    entries = table.view(np.uint8)
+    passes, groups, _, _ = codes.shape
     for k in range(passes):
-        begin, end = k * size, min(k * size + size, len(table))
         for group in range(groups):
-            at = (k * groups + group) * size * 192
-            first, second, third = nothing(), nothing(), nothing()
-            for j in range(begin, end):
+            i, at = group * 192, (k * groups + group) * 3072
+            first, second, third = begun(1), begun(1), begun(1)
+            if k:
+                first = load_64(out, i, len(out) - i)
+                second = load_64(out, i + 64, len(out) - i - 64)
+                third = load_64(out, i + 128, len(out) - i - 128)
+            for j in range(k * 16, min(k * 16 + 16, len(table))):
                 a = simd.load(simd.u8x64, codes, at)
                 b = simd.load(simd.u8x64, codes, at + 64)
                 c = simd.load(simd.u8x64, codes, at + 128)
-                a0, b0, c0 = look_up(planes, j * 768, a, b, c)
-                a1, b1, c1 = look_up(planes, j * 768 + 256, a, b, c)
-                a2, b2, c2 = look_up(planes, j * 768 + 512, a, b, c)
-                first = counted(first, a0, a1, a2)
-                second = counted(second, b0, b1, b2)
-                third = counted(third, c0, c1, c2)
+                a0, b0, c0 = look_up(entries, j * 1024, a, b, c)
+                a1, b1, c1 = look_up(entries, j * 1024 + 256, a, b, c)
+                a2, b2, c2 = look_up(entries, j * 1024 + 512, a, b, c)
+                a3, b3, c3 = look_up(entries, j * 1024 + 768, a, b, c)
+                first = added(first, interleaved(a0, a1, a2, a3))
+                second = added(second, interleaved(b0, b1, b2, b3))
+                third = added(third, interleaved(c0, c1, c2, c3))
                 at += 192
-            store_pass(out, group * 192, first, (end - begin) * ZERO, step, k)
-            store_pass(out, group * 192 + 64, second, (end - begin) * ZERO, step, k)
-            store_pass(out, group * 192 + 128, third, (end - begin) * ZERO, step, k)
+            store_64(out, i, first, len(out) - i)
+            store_64(out, i + 64, second, len(out) - i - 64)
+            store_64(out, i + 128, third, len(out) - i - 128)
 
 
 @njit
@@ -199,54 +159,18 @@ def four_registers(table, at):
 
 
 @njit
-def nothing():
-    """64 sums of each of three bytes that begin: of pairs, modulo 2**16, and of the odd rows'."""
-    zero = simd.splat(simd.u16x32, 0)
-    return zero, zero, zero, zero, zero, zero
-
-
-@njit
-def counted(sums, low, middle, high):
-    """64 sums, each with the three bytes of an entry added."""
-    low, middle = simd.bitcast(simd.u16x32, low), simd.bitcast(simd.u16x32, middle)
-    high = simd.bitcast(simd.u16x32, high)
+def interleaved(first, second, third, fourth):
+    """64 floats from their four bytes, in four registers."""
+    low = simd.bitcast(simd.u16x32, simd.interleave_low(first, second))
+    high = simd.bitcast(simd.u16x32, simd.interleave_low(third, fourth))
+    low_rest = simd.bitcast(simd.u16x32, simd.interleave_high(first, second))
+    high_rest = simd.bitcast(simd.u16x32, simd.interleave_high(third, fourth))
     return (
-        sums[0] + low,
-        sums[1] + (low >> 8),
-        sums[2] + middle,
-        sums[3] + (middle >> 8),
-        sums[4] + high,
-        sums[5] + (high >> 8),
+        simd.bitcast(simd.f32x16, simd.interleave_low(low, high)),
+        simd.bitcast(simd.f32x16, simd.interleave_high(low, high)),
+        simd.bitcast(simd.f32x16, simd.interleave_low(low_rest, high_rest)),
+        simd.bitcast(simd.f32x16, simd.interleave_high(low_rest, high_rest)),
     )
-
-
-@njit
-def store_pass(out, i, sums, zeros, step, k):
-    """Store 64 sums that begin at 1, or add them to those of the passes before."""
-    low, middle, high = sums[0] - (sums[1] << 8), sums[2] - (sums[3] << 8), sums[4] - (sums[5] << 8)
-    a, b = floats(low, middle, high, zeros, step)
-    c, d = floats(sums[1], sums[3], sums[5], zeros, step)
-    rows = begun(1)
-    if k:
-        rows = load_64(out, i, len(out) - i)
-    store_64(out, i, added(rows, (a, b, c, d)), len(out) - i)
-
-
-@njit
-def floats(low, middle, high, zeros, step):
-    """Sums of 32 rows from those of their three bytes, less the zeros of their entries."""
-    zero = simd.splat(simd.u16x32, 0)
-    return (
-        whole(simd.interleave_low(low, high), simd.interleave_low(middle, zero), zeros) * step,
-        whole(simd.interleave_high(low, high), simd.interleave_high(middle, zero), zeros) * step,
-    )
-
-
-@njit
-def whole(outer, middle, zeros):
-    """Sums of 16 rows: ``outer`` has the lowest and the highest byte's, 16 bits apart."""
-    total = simd.bitcast(simd.u32x16, outer) + (simd.bitcast(simd.u32x16, middle) << 8)
-    return simd.convert(simd.f32x16, simd.bitcast(simd.i32x16, total - zeros))
 
 
 @njit
@@ -293,19 +217,6 @@ def store_64(out, i, sums, count):
         simd.store_first(out, i + 16, sums[1], count - 16)
         simd.store_first(out, i + 32, sums[2], count - 32)
         simd.store_first(out, i + 48, sums[3], count - 48)
-
-
-@njit
-def exact_table(codebook, query, table):
-    """Entries as floats, one dimension after another over all centroids."""
-    sub_vectors, width, centroids = codebook.shape
-    for j in range(sub_vectors):
-        for c in range(centroids):
-            table[j, c] = 0.0
-        for d in range(width):
-            part = query[j * width + d]
-            for c in range(centroids):
-                table[j, c] -= part * codebook[j, d, c]
 
 
 @njit
