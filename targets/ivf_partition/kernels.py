@@ -1,4 +1,7 @@
-"""Distances by rows with four accumulators; the nearest chosen by counting."""
+"""Starts as upstream.py: distances by 16 lanes, quickselect, a sort of what is kept.
+
+Ids are u32, 4294967295 is none; -1 is a query that is not finite, -2 one of the wrong length.
+"""
 
 import numpy as np
 from numba import njit
@@ -18,151 +21,113 @@ def nearest_partitions(state, query, gaps, order, ids, distances):
     centroids = state[0]
     ids[:] = np.uint32(4294967295)
     distances[:] = np.inf
-    found = -2
-    if len(query) == centroids.shape[1]:
-        found = -1
-        if all_finite(query):
-            found = min(len(ids), len(centroids))
-            measure_all(centroids, query, gaps)
-            bound = bound_of_nearest(gaps, order.view(np.float32), len(centroids), found)
-            kept = keep_within(gaps, order, len(centroids), bound)
-            rank(gaps, order, kept, ids, distances)
-    return found
+    if len(query) != centroids.shape[1]:
+        return -2
+    if not all_finite(query):
+        return -1
+    partitions = len(centroids)
+    for p in range(partitions):
+        gap = squared_distance(query, centroids, p, gaps)
+        gaps[p] = gap if gap == gap else np.float32(np.inf)
+        order[p] = p
+    count = min(len(ids), partitions)
+    if 0 < count < partitions:
+        select_nearest(gaps, order, partitions, count)
+    sort_nearest(gaps, order, count)
+    for i in range(count):
+        ids[i], distances[i] = order[i], gaps[i]
+    return count
 
 
 @njit
 def all_finite(query):
     """Whether no component is an infinity or not a number."""
-    size = len(query)
-    finite = 0
-    for d in range(0, size, 16):
-        part = simd.load_first(simd.f32x16, query, d, size - d)
-        finite += simd.count(part - part == 0)
-    return finite == (size + 15) // 16 * 16
+    finite = True
+    for d in range(len(query)):
+        finite &= abs(query[d]) < np.inf
+    return finite
 
 
 @njit
-def measure_all(centroids, query, gaps):
-    """Squared distance of every partition; infinite where it is NaN."""
-    for p in range(len(centroids)):
-        gap = squared_distance(query, centroids, p)
-        gaps[p] = gap if gap == gap else np.float32(np.inf)
-    end_with_nan(gaps, len(centroids))
-
-
-@njit
-def squared_distance(query, centroids, p):
-    """Distance of centroid ``p``, in four chains of additions."""
+def squared_distance(query, centroids, p, gaps):
+    """Distance of centroid ``p``; ``gaps[p : p + 16]`` is where the partial sums are laid out."""
     dim = len(query)
-    at = np.intp(p) * dim
-    a = b = c = e = simd.splat(simd.f32x16, 0)
-    d = 0
-    while d + 64 <= dim:
-        a += squared_gap(query, d, centroids, at + d)
-        b += squared_gap(query, d + 16, centroids, at + d + 16)
-        c += squared_gap(query, d + 32, centroids, at + d + 32)
-        e += squared_gap(query, d + 48, centroids, at + d + 48)
-        d += 64
-    while d < dim:
-        left = simd.load_first(simd.f32x16, query, d, dim - d)
-        gap = left - simd.load_first(simd.f32x16, centroids, at + d, dim - d)
-        a += gap * gap
-        d += 16
-    return simd.reduce_add((a + b) + (c + e))
+    whole = dim // 16 * 16
+    sums = simd.splat(simd.f32x16, 0)
+    for d in range(0, whole, 16):
+        gap = simd.load(simd.f32x16, query, d) - simd.load(simd.f32x16, centroids, p * dim + d)
+        sums = sums + gap * gap
+    simd.store(gaps, p, sums)
+    total = np.float32(0.0)
+    for lane in range(16):
+        total += gaps[p + lane]
+    rest = np.float32(0.0)
+    for d in range(whole, dim):
+        gap = query[d] - centroids[p, d]
+        rest += gap * gap
+    return total + rest
 
 
 @njit
-def squared_gap(query, d, centroids, at):
-    """Squares of sixteen differences."""
-    gap = simd.load(simd.f32x16, query, d) - simd.load(simd.f32x16, centroids, at)
-    return gap * gap
+def nearer(gaps, order, i, j):
+    """Whether place ``i`` comes before place ``j``."""
+    return gaps[i] < gaps[j] or (gaps[i] == gaps[j] and order[i] < order[j])
 
 
 @njit
-def end_with_nan(gaps, size):
-    """Sixteen places that are farther than any, so that whole vectors may be read."""
-    simd.store(gaps, size, simd.splat(simd.f32x16, np.nan))
+def swap(gaps, order, i, j):
+    """Exchange two places."""
+    gaps[i], gaps[j] = gaps[j], gaps[i]
+    order[i], order[j] = order[j], order[i]
 
 
 @njit
-def bound_of_nearest(gaps, minima, size, count):
-    """Bits of a distance that ``count`` places or a few more do not exceed.
-
-    Distances are not negative, so their bits order like them. Few are looked for among the least of
-    64 groups: not many groups hold two of the nearest.
-    """
-    groups = gaps, size
-    if count <= 32 and size > 64:
-        for lane in range(0, 64, 16):
-            simd.store(minima, lane, least_of(gaps, lane, size))
-        groups = minima, 64
-    return count_bound(groups[0], groups[1], count)
-
-
-@njit
-def least_of(gaps, first, size):
-    """Least of every 64th place, from ``first`` and the 15 next ones on."""
-    least = simd.splat(simd.f32x16, np.inf)
-    for i in range(first, size, 64):
-        gap = simd.load(simd.f32x16, gaps, i)
-        least = simd.minimum(gap, least)
-    return least
-
-
-@njit
-def count_bound(gaps, size, count):
-    """Bits of a distance that ``count`` to ``count + count / 8`` places do not exceed, or ties."""
-    low, high = np.uint32(0), np.uint32(0x7F800000)
+def select_nearest(gaps, order, size, count):
+    """Bring the nearest ``count`` to the front, in any order: Hoare's quickselect."""
+    low, high = 0, size - 1
     while low < high:
-        middle = low + ((high - low) >> np.uint32(1))
-        within = count_within(gaps, size, middle)
-        if within < count:
-            low = middle + np.uint32(1)
+        middle = (low + high) // 2
+        if nearer(gaps, order, middle, low):
+            swap(gaps, order, middle, low)
+        if nearer(gaps, order, high, low):
+            swap(gaps, order, high, low)
+        if nearer(gaps, order, middle, high):
+            swap(gaps, order, middle, high)
+        # the median of the three is the pivot, at the end
+        last = low
+        for i in range(low, high):
+            if nearer(gaps, order, i, high):
+                swap(gaps, order, i, last)
+                last += 1
+        swap(gaps, order, last, high)
+        if last == count or last == count - 1:
+            return
+        if last < count:
+            low = last + 1
         else:
-            high = middle
-            if within <= count + count // 8:
-                low = high
-    return high
+            high = last - 1
 
 
 @njit
-def count_within(gaps, size, bound):
-    """How many places do not exceed the bound."""
-    within = 0
-    for i in range(0, size, 16):
-        within += simd.count(are_within(gaps, i, bound))
-    return within
+def sort_nearest(gaps, order, count):
+    """Sort the first ``count`` places: a heap with the farthest on top."""
+    for i in range(count // 2 - 1, -1, -1):
+        sift_down(gaps, order, i, count)
+    for last in range(count - 1, 0, -1):
+        swap(gaps, order, 0, last)
+        sift_down(gaps, order, 0, last)
 
 
 @njit
-def are_within(gaps, i, bound):
-    """Which of sixteen places do not exceed the bound; NaN always does."""
-    return simd.bitcast(simd.u32x16, simd.load(simd.f32x16, gaps, i)) <= bound
-
-
-@njit
-def keep_within(gaps, order, size, bound):
-    """Move the distances that do not exceed the bound to the front, their partitions too."""
-    kept = 0
-    for i in range(0, size, 16):
-        near = are_within(gaps, i, bound)
-        partition = simd.iota(simd.u32x16) + np.uint32(i)
-        simd.store(gaps, kept, simd.compress(simd.load(simd.f32x16, gaps, i), near))
-        simd.store(order, kept, simd.compress(partition, near))
-        kept += simd.count(near)
-    end_with_nan(gaps, kept)
-    return kept
-
-
-@njit
-def rank(gaps, order, size, ids, distances):
-    """Write each place to where it belongs: behind as many as are nearer."""
-    for i in range(size):
-        gap = gaps[i]
-        before = 0
-        for j in range(0, size, 16):
-            other = simd.load(simd.f32x16, gaps, j)
-            earlier = simd.iota(simd.i32x16) < np.int32(i - j)
-            before += simd.count((other < gap) | ((other == gap) & earlier))
-        if before < len(ids):
-            ids[before], distances[before] = order[i], gap
+def sift_down(gaps, order, at, size):
+    """Restore the heap below ``at``."""
+    while True:
+        child = 2 * at + 1
+        if child >= size:
+            return
+        if child + 1 < size and nearer(gaps, order, child, child + 1):
+            child += 1
+        if not nearer(gaps, order, at, child):
+            return
+        swap(gaps, order, at, child)
+        at = child
