@@ -31,43 +31,38 @@ def are_starts(starts, size):
 @njit
 def are_sorted(distances, ids, starts):
     """Whether each list is in order by (distance, id) and holds no NaN."""
-    good = simd.splat(simd.f32x16, 0) == 0
+    good = True
     for i in range(len(starts) - 1):
-        at, last = starts[i], starts[i + 1]
-        if last - at == 1:
-            good &= simd.splat(simd.f32x16, distances[at]) == distances[at]
-        while last - at > 1:
-            good &= ascend(distances, ids, at, min(last - at - 1, 16))
-            at += 16
-    return simd.count(good) == 16
-
-
-@njit
-def ascend(distances, ids, at, count):
-    """Which of ``count`` rows come before the next one; true behind them.
-
-    Ids are read where distances are equal only.
-    """
-    here = simd.load_first(simd.f32x16, distances, at, count)
-    after = simd.load_first(simd.f32x16, distances, at + 1, count)
-    good = here < after
-    if simd.count(good) < count:
-        low = descend(ids, at, count)
-        high = descend(ids, at + 8, count - 8)
-        descending = simd.lookup((low, high), simd.iota(simd.u32x16) * 2)
-        good |= (here == after) & (descending == 0)
-    else:
-        good |= here == after
+        if not ascends(distances, starts[i], starts[i + 1]):
+            good &= is_sorted(distances, ids, starts[i], starts[i + 1])
     return good
 
 
 @njit
-def descend(ids, at, count):
-    """All bits of both halves of each of eight row ids that is larger than the next."""
-    here = simd.load_first(simd.u64x8, ids, at, count)
-    after = simd.load_first(simd.u64x8, ids, at + 1, count)
-    nothing = simd.splat(simd.u64x8, 0)
-    return simd.bitcast(simd.u32x16, simd.select(here > after, nothing - 1, nothing))
+def ascends(distances, first, last):
+    """Whether each distance is farther than the one before, the first no NaN: no ties at all."""
+    if first == last:
+        return True
+    steps = 0
+    at = first + 1
+    while at + 16 <= last:
+        before = simd.load(simd.f32x16, distances, at - 1)
+        steps += simd.count(before < simd.load(simd.f32x16, distances, at))
+        at += 16
+    rest = last - at
+    before = simd.load_first(simd.f32x16, distances, at - 1, rest)
+    steps += simd.count(before < simd.load_first(simd.f32x16, distances, at, rest))
+    return steps == last - first - 1 and distances[first] == distances[first]
+
+
+@njit
+def is_sorted(distances, ids, first, last):
+    """Whether rows ``first`` to ``last`` are in order and no distance is a NaN."""
+    in_order = distances[first] == distances[first]
+    for at in range(first + 1, last):
+        before, here = distances[at - 1], distances[at]
+        in_order &= (before < here) | ((before == here) & (ids[at - 1] <= ids[at]))
+    return in_order
 
 
 @njit
