@@ -64,7 +64,7 @@ def nearest_partitions(state, query, gaps, order, ids, distances):
         if largest < np.inf:
             found = min(len(ids), partitions)
             sign = np.uint32(0)
-            if limits[0] < np.inf and largest < 1e15 and found > 0 and codes.shape[1] <= len(order):
+            if limits[0] < np.inf and largest < 1e15 and 0 < found and codes.shape[1] <= len(order):
                 bound = measure_near(state, query, largest, found, gaps, order)
                 sign = np.uint32(2147483648)
             else:
@@ -102,7 +102,7 @@ def measure_near(state, query, largest, count, gaps, order):
     from that of the sketches by the two roundings at most. So the nearest sketches are measured
     first, then each whose sketch is near enough to be nearer than the farthest of them.
     """
-    centroids = state[0]
+    centroids, _, _, _, limits = state
     partitions = len(centroids)
     radius, slack = measure_sketches(state, query, largest, gaps, order)
     near = bound_of_nearest(gaps, order.view(np.float32), partitions, count)
@@ -123,10 +123,8 @@ def measure_within(centroids, query, gaps, order, bound):
     """Measure partitions whose sketch is within the bound; returns the largest distance."""
     near = list_within(gaps, order, len(centroids), bound)
     farthest = np.float32(0)
-    dim = len(query)
     for i in range(near):
-        ahead = np.intp(order[i + 1]) * dim if i + 1 < near else 0
-        gap = squared_distance(query, centroids, order[i], ahead)
+        gap = squared_distance(query, centroids, order[i])
         gaps[order[i]] = -gap
         farthest = max(farthest, gap)
     return farthest
@@ -237,13 +235,13 @@ def dot_products(codes, at, words, groups, low):
 def measure_all(centroids, query, gaps):
     """Squared distance of every partition; infinite where it is NaN."""
     for p in range(len(centroids)):
-        gap = squared_distance(query, centroids, p, np.intp(p) * len(query))
+        gap = squared_distance(query, centroids, p)
         gaps[p] = gap if gap == gap else np.float32(np.inf)
     end_with_nan(gaps, len(centroids))
 
 
 @njit
-def squared_distance(query, centroids, p, ahead):
+def squared_distance(query, centroids, p):
     """Distance of centroid ``p``, in four chains of additions."""
     dim = len(query)
     at = np.intp(p) * dim
@@ -254,10 +252,6 @@ def squared_distance(query, centroids, p, ahead):
         b += squared_gap(query, d + 16, centroids, at + d + 16)
         c += squared_gap(query, d + 32, centroids, at + d + 32)
         e += squared_gap(query, d + 48, centroids, at + d + 48)
-        simd.prefetch(centroids, ahead + d)
-        simd.prefetch(centroids, ahead + d + 16)
-        simd.prefetch(centroids, ahead + d + 32)
-        simd.prefetch(centroids, ahead + d + 48)
         d += 64
     while d < dim:
         left = simd.load_first(simd.f32x16, query, d, dim - d)
@@ -338,7 +332,7 @@ def are_within(gaps, i, bound, sign):
 
 @njit
 def keep_within(gaps, order, size, bound, sign):
-    """Move distances of that sign within the bound to the front; list whose they are."""
+    """Move distances of that sign within the bound to the front, without it; list whose they are."""
     kept = 0
     for i in range(0, size, 16):
         near = are_within(gaps, i, bound, sign)
