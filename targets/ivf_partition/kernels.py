@@ -64,7 +64,7 @@ def nearest_partitions(state, query, gaps, order, ids, distances):
         if largest < np.inf:
             found = min(len(ids), partitions)
             sign = np.uint32(0)
-            if limits[0] < np.inf and largest < 1e15 and found > 0 and codes.shape[1] <= len(order):
+            if limits[0] < np.inf and largest < 1e15 and 0 < found and codes.shape[1] <= len(order):
                 bound = measure_near(state, query, largest, found, gaps, order)
                 sign = np.uint32(2147483648)
             else:
@@ -102,7 +102,7 @@ def measure_near(state, query, largest, count, gaps, order):
     from that of the sketches by the two roundings at most. So the nearest sketches are measured
     first, then each whose sketch is near enough to be nearer than the farthest of them.
     """
-    centroids = state[0]
+    centroids, _, _, _, limits = state
     partitions = len(centroids)
     radius, slack = measure_sketches(state, query, largest, gaps, order)
     near = bound_of_nearest(gaps, order.view(np.float32), partitions, count)
@@ -120,16 +120,10 @@ def bits_of(value):
 
 @njit
 def measure_within(centroids, query, gaps, order, bound):
-    """Measure partitions whose sketch is within the bound; returns the largest distance.
-
-    The next one is fetched meanwhile.
-    """
+    """Measure partitions whose sketch is within the bound; returns the largest distance."""
     near = list_within(gaps, order, len(centroids), bound)
     farthest = np.float32(0)
-    order[near] = 0
     for i in range(near):
-        for d in range(0, len(query), 16):
-            simd.prefetch(centroids, order[i + 1] * len(query) + d)
         gap = squared_distance(query, centroids, order[i])
         gaps[order[i]] = -gap
         farthest = max(farthest, gap)
@@ -156,13 +150,13 @@ def measure_sketches(state, query, largest, gaps, words):
     """
     centroids, codes, scales, squares, limits = state
     groups = codes.shape[1]
-    fine = min(groups, (len(words) - groups) // 4 * 4)
-    step, square, error = sketch_query(query, largest, 4 * fine, words.view(np.uint8))
-    low_step = step / np.float32(254)
-    high_sum, low_sum = 128 * sum_of(words, 0, groups), 128 * sum_of(words, groups, fine)
+    fine = 2 * groups <= len(words)
+    step, low_step, square, error = sketch_query(query, largest, fine, words.view(np.uint8))
+    low = groups if fine else 0
+    high_sum, low_sum = 128 * sum_of(words, 0, groups), 128 * sum_of(words, low, groups)
     at = 0
     for first in range(0, len(centroids), 64):
-        high, rest = dot_products(codes, at, words, groups, fine)
+        high, rest = dot_products(codes, at, words, groups, low)
         at += groups * 256
         for quarter in range(4):
             i = first + 16 * quarter
@@ -178,22 +172,23 @@ def measure_sketches(state, query, largest, gaps, words):
 
 @njit
 def sketch_query(query, largest, fine, words):
-    """Round the query to bytes, and what is left of the first ``fine`` parts again, behind them.
+    """Round the query to bytes, and if ``fine`` what is left of it to bytes again, behind them.
 
-    Returns the step, the squared length of the sketch and its squared error.
+    Returns the steps of both, the squared length of the sketch and its squared error.
     """
     size = len(query)
     behind = (size + 15) // 16 * 16
     step = max(largest, np.float32(1e-30)) / np.float32(127)
+    low_step = step / np.float32(254) if fine else np.float32(0)
     squares = errors = simd.splat(simd.f32x16, 0)
     for d in range(0, size, 16):
         part = simd.load_first(simd.f32x16, query, d, size - d)
         sketched = rounded(part, step, words, d)
-        if d < fine:
-            sketched += rounded(part - sketched, step / np.float32(254), words, behind + d)
+        if fine:
+            sketched += rounded(part - sketched, low_step, words, behind + d)
         squares += sketched * sketched
         errors += (part - sketched) * (part - sketched)
-    return step, simd.reduce_add(squares), simd.reduce_add(errors)
+    return step, low_step, simd.reduce_add(squares), simd.reduce_add(errors)
 
 
 @njit
@@ -208,7 +203,10 @@ def rounded(part, step, words, at):
 @njit
 def sum_of(words, first, count):
     """Sum of the signed bytes of ``count`` words."""
-    ones, total = simd.splat(simd.u8x64, 1), simd.splat(simd.i32x16, 0)
+    ones, total = (
+        simd.bitcast(simd.u8x64, simd.splat(simd.u32x16, 0x01010101)),
+        simd.splat(simd.i32x16, 0),
+    )
     for i in range(first, first + count, 16):
         part = simd.load_first(simd.u32x16, words, i, first + count - i)
         total = simd.dot_bytes(total, ones, simd.bitcast(simd.i32x16, part))
@@ -216,21 +214,19 @@ def sum_of(words, first, count):
 
 
 @njit
-def dot_products(codes, at, words, groups, fine):
-    """Dot products of 64 centroids' codes with the query's bytes, and with the second ones."""
+def dot_products(codes, at, words, groups, low):
+    """Dot products of 64 centroids' codes with both bytes of the query."""
     a = b = c = d = e = f = g = h = simd.splat(simd.i32x16, 0)
     for i in range(groups):
-        part = np.int32(words[i])
+        part, rest = np.int32(words[i]), np.int32(words[low + i])
         first = simd.load(simd.u8x64, codes, at)
         second = simd.load(simd.u8x64, codes, at + 64)
         third = simd.load(simd.u8x64, codes, at + 128)
         fourth = simd.load(simd.u8x64, codes, at + 192)
-        a, b = simd.dot_bytes(a, first, part), simd.dot_bytes(b, second, part)
-        c, d = simd.dot_bytes(c, third, part), simd.dot_bytes(d, fourth, part)
-        if i < fine:
-            rest = np.int32(words[groups + i])
-            e, f = simd.dot_bytes(e, first, rest), simd.dot_bytes(f, second, rest)
-            g, h = simd.dot_bytes(g, third, rest), simd.dot_bytes(h, fourth, rest)
+        a, e = simd.dot_bytes(a, first, part), simd.dot_bytes(e, first, rest)
+        b, f = simd.dot_bytes(b, second, part), simd.dot_bytes(f, second, rest)
+        c, g = simd.dot_bytes(c, third, part), simd.dot_bytes(g, third, rest)
+        d, h = simd.dot_bytes(d, fourth, part), simd.dot_bytes(h, fourth, rest)
         at += 256
     return (a, b, c, d), (e, f, g, h)
 
@@ -285,14 +281,22 @@ def bound_of_nearest(gaps, minima, size, count):
     Distances are not negative, so their bits order like them. Few are looked for among the least of
     64 groups: not many groups hold two of the nearest.
     """
+    groups = gaps, size
     if count <= 32 and size > 64:
         for lane in range(0, 64, 16):
-            least = simd.splat(simd.f32x16, np.inf)
-            for i in range(lane, size, 64):
-                least = simd.minimum(simd.load(simd.f32x16, gaps, i), least)
-            simd.store(minima, lane, least)
-        gaps, size = minima, 64
-    return simd.splat(simd.u32x16, count_bound(gaps, size, count))
+            simd.store(minima, lane, least_of(gaps, lane, size))
+        groups = minima, 64
+    return simd.splat(simd.u32x16, count_bound(groups[0], groups[1], count))
+
+
+@njit
+def least_of(gaps, first, size):
+    """Least of every 64th place, from ``first`` and the 15 next ones on."""
+    least = simd.splat(simd.f32x16, np.inf)
+    for i in range(first, size, 64):
+        gap = simd.load(simd.f32x16, gaps, i)
+        least = simd.minimum(gap, least)
+    return least
 
 
 @njit
@@ -301,9 +305,7 @@ def count_bound(gaps, size, count):
     low, high = np.uint32(0), np.uint32(0x7F800000)
     while low < high:
         middle = low + ((high - low) >> np.uint32(1))
-        within = 0
-        for i in range(0, size, 16):
-            within += simd.count(are_within(gaps, i, middle, np.uint32(0)))
+        within = count_within(gaps, size, middle)
         if within < count:
             low = middle + np.uint32(1)
         else:
@@ -314,6 +316,15 @@ def count_bound(gaps, size, count):
 
 
 @njit
+def count_within(gaps, size, bound):
+    """How many places do not exceed the bound."""
+    within = 0
+    for i in range(0, size, 16):
+        within += simd.count(are_within(gaps, i, bound, np.uint32(0)))
+    return within
+
+
+@njit
 def are_within(gaps, i, bound, sign):
     """Which of sixteen places have that sign and do not exceed the bound; NaN always does."""
     return (simd.bitcast(simd.u32x16, simd.load(simd.f32x16, gaps, i)) ^ sign) <= bound
@@ -321,7 +332,7 @@ def are_within(gaps, i, bound, sign):
 
 @njit
 def keep_within(gaps, order, size, bound, sign):
-    """Move distances of that sign within the bound to the front; list whose they are."""
+    """Move distances of that sign within the bound to the front, without it; list whose they are."""
     kept = 0
     for i in range(0, size, 16):
         near = are_within(gaps, i, bound, sign)
