@@ -64,7 +64,7 @@ def nearest_partitions(state, query, gaps, order, ids, distances):
         if largest < np.inf:
             found = min(len(ids), partitions)
             sign = np.uint32(0)
-            if limits[0] < np.inf and largest < 1e15 and 0 < found and codes.shape[1] <= len(order):
+            if limits[0] < np.inf and largest < 1e15 and found > 0 and codes.shape[1] <= len(order):
                 bound = measure_near(state, query, largest, found, gaps, order)
                 sign = np.uint32(2147483648)
             else:
@@ -102,7 +102,7 @@ def measure_near(state, query, largest, count, gaps, order):
     from that of the sketches by the two roundings at most. So the nearest sketches are measured
     first, then each whose sketch is near enough to be nearer than the farthest of them.
     """
-    centroids, _, _, _, limits = state
+    centroids = state[0]
     partitions = len(centroids)
     radius, slack = measure_sketches(state, query, largest, gaps, order)
     near = bound_of_nearest(gaps, order.view(np.float32), partitions, count)
@@ -332,7 +332,7 @@ def are_within(gaps, i, bound, sign):
 
 @njit
 def keep_within(gaps, order, size, bound, sign):
-    """Move distances of that sign within the bound to the front, without it; list whose they are."""
+    """Move distances of that sign within the bound to the front; list whose they are."""
     kept = 0
     for i in range(0, size, 16):
         near = are_within(gaps, i, bound, sign)
