@@ -21,12 +21,12 @@ from numba.core.errors import TypingError
 from workbench import simd
 from workbench.simd import HAS_BYTE_PERMUTE, lanes
 
-# CPU -> (HAS_BYTE_PERMUTE, HAS_WORD_PERMUTE) that it must have
+# CPU -> (HAS_BYTE_PERMUTE, HAS_WORD_PERMUTE, HAS_BYTE_DOT) that it must have
 PARTS = {
-    "x86-64": (False, False),
-    "haswell": (False, False),
-    "skylake-avx512": (False, True),
-    "icelake-server": (True, True),
+    "x86-64": (False, False, False),
+    "haswell": (False, False, False),
+    "skylake-avx512": (False, True, False),
+    "icelake-server": (True, True, True),
 }
 PART = os.environ.get("NUMBA_CPU_NAME")
 X86 = llvm.get_process_triple().startswith("x86_64")
@@ -385,6 +385,25 @@ def test_sums_lane_by_lane_are_those_of_numpys_add_at(kind):
     assert_same_bits(a, want)
 
 
+def test_a_dot_product_of_bytes_has_one_signed_side_and_wraps():
+    @njit
+    def compute(total, a, b, out):
+        sums, codes = simd.load(simd.i32x16, total, 0), simd.load(simd.u8x64, a, 0)
+        simd.store(out, 0, simd.dot_bytes(sums, codes, simd.load(simd.i32x16, b, 0)))
+        simd.store(out, 16, simd.dot_bytes(sums, codes, b[3]))
+
+    total, a, b = draw(simd.i32x16, seed=1), draw(simd.u8x64, seed=2), draw(simd.i32x16, seed=3)
+    a[:8], b[:2], total[:2] = 255, (-2139062144, 2139062143), (-(2**31), 2**31 - 1)
+    out = np.empty(32, np.int32)
+    compute(total, a, b, out)
+    terms = [
+        a.reshape(16, 4).astype(np.int64) * words.view(np.int8).reshape(16, 4)
+        for words in (b, np.repeat(b[3], 16))
+    ]
+    want = np.concatenate([total + t.sum(axis=1) for t in terms])
+    assert_same_bits(out, want.astype(np.int32))
+
+
 @each_kind
 def test_a_sum_is_folded_in_halves(kind):
     @njit
@@ -527,8 +546,9 @@ def test_the_constants_are_those_of_the_cpu():
         want = PARTS[PART]
     else:
         features = llvm.get_host_cpu_features()
-        want = (features.get("avx512vbmi", False), features.get("avx512f", False))
-    assert want == (simd.HAS_BYTE_PERMUTE, simd.HAS_WORD_PERMUTE)
+        names = ("avx512vbmi", "avx512f", "avx512vnni")
+        want = tuple(features.get(name, False) for name in names)
+    assert want == (simd.HAS_BYTE_PERMUTE, simd.HAS_WORD_PERMUTE, simd.HAS_BYTE_DOT)
 
 
 def test_a_kernel_can_branch_on_the_constants():
@@ -560,6 +580,7 @@ def use_everything(bytes_, floats, out):
     value += simd.bitcast(simd.f32x16, low ^ high)
     value = simd.fma(value, simd.splat(simd.f32x16, 2), simd.convert(simd.f32x16, index))
     value = simd.minimum(simd.maximum(value, value * value), value - 1)
+    index = simd.dot_bytes(index, codes, index)
     mask = (value < 0) & (simd.iota(simd.i32x16) != index)
     simd.store(out, 0, simd.select(mask, value, simd.compress(value, mask)))
     simd.store_first(out, 16, value, simd.count(mask))
@@ -576,6 +597,7 @@ def test_the_portable_lowering_compiles_for_aarch64(monkeypatch):
     except RuntimeError as error:
         pytest.skip(f"llvmlite has no aarch64 back end here, so that is untested: {error}")
     monkeypatch.setattr(lanes, "PERMUTES", {})
+    monkeypatch.setattr(lanes, "HAS_BYTE_DOT", False)
     function = njit(_nrt=False)(use_everything)
     function(np.ones(128, np.uint8), np.ones(16, np.float32), np.zeros(33, np.float32))
     generic = next(iter(function.inspect_llvm().values()))
@@ -612,7 +634,8 @@ def run(arguments, part=None, **variables):
 @only_x86
 @pytest.mark.parametrize("part", PARTS)
 def test_each_part_has_its_constants(part):
-    ask = "from workbench import simd; print((simd.HAS_BYTE_PERMUTE, simd.HAS_WORD_PERMUTE))"
+    names = "simd.HAS_BYTE_PERMUTE, simd.HAS_WORD_PERMUTE, simd.HAS_BYTE_DOT"
+    ask = f"from workbench import simd; print(({names}))"
     assert run(["-c", ask], part).strip() == str(PARTS[part])
 
 

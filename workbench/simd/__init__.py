@@ -18,13 +18,13 @@ give a mask). A plain number beside a vector means that number in every lane.
 62.0
 
 **Every operation means the same on every CPU.** Nearly all are generic LLVM IR, which lowers
-everywhere. Only `lookup` and `permute` choose an instruction, by what the CPU that numba
-compiles for can do; `HAS_BYTE_PERMUTE` and `HAS_WORD_PERMUTE` say what they chose, so that a
-kernel can choose its layout. A branch on them costs nothing at run time; imported by name
-(``from workbench.simd import HAS_BYTE_PERMUTE``) numba even drops the other side before it
-types it. x86-64 is tested from SSE2 to AVX-512; aarch64 is lowered in the tests but has not
-been run. To compile for another CPU set ``NUMBA_CPU_NAME`` *and* ``NUMBA_CPU_FEATURES`` (empty
-will do): with the name alone numba still adds the host's features.
+everywhere. Only `lookup`, `permute` and `dot_bytes` choose an instruction, by what the CPU that
+numba compiles for can do; `HAS_BYTE_PERMUTE`, `HAS_WORD_PERMUTE` and `HAS_BYTE_DOT` say what
+they chose, so that a kernel can choose its layout. A branch on them costs nothing at run time;
+imported by name (``from workbench.simd import HAS_BYTE_PERMUTE``) numba even drops the other
+side before it types it. x86-64 is tested from SSE2 to AVX-512; aarch64 is lowered in the tests
+but has not been run. To compile for another CPU set ``NUMBA_CPU_NAME`` *and*
+``NUMBA_CPU_FEATURES`` (empty will do): with the name alone numba still adds the host's features.
 
 **No index is checked** unless numba's boundscheck is on (``NUMBA_BOUNDSCHECK=1``), and negative
 indices do not wrap. Arrays are C-contiguous, an index counts elements of the flat array, and no
@@ -37,12 +37,13 @@ A new operation comes with its test in ``tests/test_simd.py``.
 """
 
 from workbench.simd.arithmetic import fma, iota, maximum, minimum, select, splat
-from workbench.simd.cpu import HAS_BYTE_PERMUTE, HAS_WORD_PERMUTE
+from workbench.simd.cpu import HAS_BYTE_DOT, HAS_BYTE_PERMUTE, HAS_WORD_PERMUTE
 from workbench.simd.lanes import (
     bitcast,
     compress,
     convert,
     count,
+    dot_bytes,
     interleave_high,
     interleave_low,
     lookup,
@@ -73,6 +74,7 @@ from workbench.simd.vectors import (
 )
 
 __all__ = [
+    "HAS_BYTE_DOT",
     "HAS_BYTE_PERMUTE",
     "HAS_WORD_PERMUTE",
     "add_each",
@@ -80,6 +82,7 @@ __all__ = [
     "compress",
     "convert",
     "count",
+    "dot_bytes",
     "f32x16",
     "f64x8",
     "fma",

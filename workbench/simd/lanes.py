@@ -7,10 +7,11 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from workbench.simd.cpu import PERMUTES
+from workbench.simd.cpu import HAS_BYTE_DOT, PERMUTES
 from workbench.simd.emit import (
     I32,
     I64,
+    broadcast,
     call,
     constant,
     operation,
@@ -19,7 +20,7 @@ from workbench.simd.emit import (
     tools,
     vector_type,
 )
-from workbench.simd.vectors import Vector
+from workbench.simd.vectors import Vector, i32x16, u8x64
 
 
 def look_up_permuting(builder: Any, table: Vector, parts: list[Any], index: Any) -> Any:
@@ -210,3 +211,31 @@ def reduce_add(typingctx: Any, value: Any) -> Any:
         return builder.extract_element(total, I32(0))
 
     return signature(value.element, value), generate
+
+
+@operation
+def dot_bytes(typingctx: Any, total: Any, a: Any, b: Any) -> Any:
+    """``dot_bytes(total, a, b)``: lane ``i`` adds ``a[4 i + j] * byte j of b[i]``, j = 0 to 3.
+
+    ``total`` and ``b`` are ``i32x16``, ``a`` is ``u8x64``; the bytes of ``b`` have a sign, the
+    lowest is the first. The sum wraps. A number for ``b`` is four bytes for every lane.
+    """
+    good = total == i32x16 and a == u8x64 and (b == i32x16 or isinstance(b, types.Integer))
+    require(good, "dot_bytes takes i32x16, u8x64, and i32x16 or a number", total, a, b)
+    words, wide = i32x16.llvm, i32x16.element
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        total, a, b = args
+        b = b if b.type == words else broadcast(builder, words, b)
+        if HAS_BYTE_DOT:
+            b = builder.bitcast(b, u8x64.llvm)
+            return call(builder, "llvm.x86.avx512.vpdpbusd.512", words, total, a, b)
+        a = builder.bitcast(a, words)
+        for low in range(0, 32, 8):
+            unsigned = builder.and_(builder.lshr(a, constant(words, low)), constant(words, 255))
+            signed = builder.shl(b, constant(words, 24 - low))
+            signed = builder.ashr(signed, constant(words, 24))
+            total = builder.add(total, builder.mul(unsigned, signed))
+        return total
+
+    return signature(i32x16, total, a, b if b == i32x16 else wide), generate
