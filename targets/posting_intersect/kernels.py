@@ -8,7 +8,6 @@ from workbench import simd
 BAD_RANGE = -1
 NO_ROOM = -2
 LANES = 16
-SEARCH_FROM = 128
 
 
 @njit
@@ -91,38 +90,6 @@ def merge(a, b, out):
 
 
 @njit
-def search(a, b, out):
-    """The same, by 16 bisections of ``b`` at a time, one a lane."""
-    count = 0
-    for k in range(0, len(a), LANES):
-        lanes = min(len(a) - k, LANES)
-        wanted = simd.load_first(simd.u32x16, a, k, lanes)
-        place = simd.splat(simd.u32x16, 0)
-        left = len(b)
-        while left > 1:
-            half = left >> 1
-            middle = place + np.uint32(half)
-            place = simd.select(simd.gather(b, middle) <= wanted, middle, place)
-            left -= half
-        same = simd.gather(b, place) == wanted
-        same &= simd.iota(simd.u32x16) < np.uint32(lanes)
-        found = simd.count(same)
-        simd.store_first(out, count, simd.compress(wanted, same), found)
-        count += found
-    return count
-
-
-@njit
-def both(a, b, out):
-    """Search for the few in the many, or merge."""
-    if len(a) * SEARCH_FROM < len(b):
-        count = search(a, b, out)
-    else:
-        count = merge(a, b, out)
-    return count
-
-
-@njit
 def intersect(ids, starts, stops, out):
     """Write the ids that every list has and return their number, or a negative error code."""
     count = check(ids, starts, stops, out)
@@ -130,7 +97,7 @@ def intersect(ids, starts, stops, out):
         count = stops[0] - starts[0]
         out[:count] = ids[starts[0] : stops[0]]
     elif count == 0:
-        count = both(ids[starts[0] : stops[0]], ids[starts[1] : stops[1]], out)
+        count = merge(ids[starts[0] : stops[0]], ids[starts[1] : stops[1]], out)
         for j in range(2, len(starts)):
-            count = both(out[:count], ids[starts[j] : stops[j]], out)
+            count = merge(out[:count], ids[starts[j] : stops[j]], out)
     return np.int64(count)
