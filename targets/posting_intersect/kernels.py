@@ -1,4 +1,4 @@
-"""Intersection of sorted lists: blocks of 16 ids against blocks of 16, all pairs at once."""
+"""Sorted lists in common: blocks of 16 ids against blocks of 16, or 64 bisections at a time."""
 
 import numpy as np
 from numba import njit
@@ -8,6 +8,7 @@ from workbench import simd
 BAD_RANGE = -1
 NO_ROOM = -2
 LANES = 16
+SEARCH_FROM = 256
 
 
 @njit
@@ -26,7 +27,7 @@ def check(ids, starts, stops, out):
 
 @njit
 def at(ids, i):
-    """``ids[i]`` of an index that is known to be in range, without numba's test for a negative one."""
+    """``ids[i]`` where ``i`` is in range; numba need not test whether it is negative."""
     return ids[np.uint64(i)]
 
 
@@ -90,6 +91,66 @@ def merge(a, b, out):
 
 
 @njit
+def closer(b, places, half, wanted):
+    """A step of 64 bisections: ``half`` ids on where that id is not beyond the wanted one."""
+    return (
+        closer_16(b, places[0], half, wanted[0]),
+        closer_16(b, places[1], half, wanted[1]),
+        closer_16(b, places[2], half, wanted[2]),
+        closer_16(b, places[3], half, wanted[3]),
+    )
+
+
+@njit
+def closer_16(b, place, half, wanted):
+    """16 of the 64."""
+    middle = place + half
+    return simd.select(simd.gather(b, middle) <= wanted, middle, place)
+
+
+@njit
+def keep_found(b, place, wanted, lanes, out, count):
+    """Write those of ``lanes`` wanted ids that stand at their places; return the new count."""
+    same = simd.gather(b, place) == wanted
+    same &= simd.iota(simd.i32x16) < np.int32(min(lanes, LANES))
+    found = simd.count(same)
+    simd.store_first(out, count, simd.compress(wanted, same), found)
+    return count + found
+
+
+@njit
+def search(a, b, out):
+    """The same, by 64 bisections of ``b`` at a time, so that their cache misses overlap."""
+    count = 0
+    start = simd.splat(simd.u32x16, 0)
+    for i in range(0, len(a), 64):
+        left = len(a) - i
+        wanted = (
+            simd.load_first(simd.u32x16, a, i, left),
+            simd.load_first(simd.u32x16, a, i + 16, left - 16),
+            simd.load_first(simd.u32x16, a, i + 32, left - 32),
+            simd.load_first(simd.u32x16, a, i + 48, left - 48),
+        )
+        places = start, start, start, start
+        size = len(b)
+        while size > 1:
+            places = closer(b, places, np.uint32(size >> 1), wanted)
+            size -= size >> 1
+        count = keep_found(b, places[0], wanted[0], left, out, count)
+        count = keep_found(b, places[1], wanted[1], left - 16, out, count)
+        count = keep_found(b, places[2], wanted[2], left - 32, out, count)
+        count = keep_found(b, places[3], wanted[3], left - 48, out, count)
+    return count
+
+
+@njit
+def both(a, b, out):
+    """Search for the few in the many, or merge."""
+    searched = len(a) * SEARCH_FROM < len(b)
+    return search(a, b, out) if searched else merge(a, b, out)
+
+
+@njit
 def intersect(ids, starts, stops, out):
     """Write the ids that every list has and return their number, or a negative error code."""
     count = check(ids, starts, stops, out)
@@ -97,7 +158,7 @@ def intersect(ids, starts, stops, out):
         count = stops[0] - starts[0]
         out[:count] = ids[starts[0] : stops[0]]
     elif count == 0:
-        count = merge(ids[starts[0] : stops[0]], ids[starts[1] : stops[1]], out)
+        count = both(ids[starts[0] : stops[0]], ids[starts[1] : stops[1]], out)
         for j in range(2, len(starts)):
-            count = merge(out[:count], ids[starts[j] : stops[j]], out)
+            count = both(out[:count], ids[starts[j] : stops[j]], out)
     return np.int64(count)
