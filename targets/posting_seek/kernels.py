@@ -105,27 +105,18 @@ def count_below(ids, start, wanted):
 
 @njit
 def next(state, cursor, least_id):
-    """Move to the first id that is at least ``least_id``, never back, and return it.
-
-    The block is looked for from where the last call left the block cursor, and by branches: then
-    no address depends on what an earlier call found among the ids, and cache misses overlap.
-    """
+    """Move to the first id that is at least ``least_id``, never back, and return it."""
     ids, firsts, seconds, thirds, length, end = state
     blocks = len(firsts) - PAD
     wanted = as_id(least_id)
-    index, block = within(cursor[0], length), within(cursor[1], blocks)
-    first = index >> BLOCK_SHIFT
-    while block > first and firsts[np.uint64(block)] > wanted:
-        block = (first + block) >> 1
-    while block + 1 < blocks and firsts[np.uint64(block + 1)] <= wanted:
-        block = find_block(firsts, seconds, thirds, block, wanted)
+    index = within(cursor[0], length)
+    block = find_block(firsts, seconds, thirds, index >> BLOCK_SHIFT, wanted)
     # the last block may be partial: the 128 ids that end with the list are as good
     start = min(block << BLOCK_SHIFT, len(ids) - BLOCK)
     index = max(index, start + count_below(ids, start, wanted))
     index = index if least_id <= LARGEST_ID else length
-    while block < blocks and index >= min((block + 1) << BLOCK_SHIFT, length):
-        block += 1
-    cursor[0], cursor[1] = index, block
+    cursor[0] = index
+    cursor[1] = index >> BLOCK_SHIFT if index < length else blocks
     found = np.int64(ids[np.uint64(min(index, len(ids) - 1))])
     return found if index < length else np.int64(end)
 
