@@ -40,10 +40,28 @@ def gap_4(a, i, block):
 
 
 @njit
+def held_gap(held, lane, block):
+    """Zero in the lanes of ``block`` that are the id in one lane of the register ``held``."""
+    return block ^ simd.permute(held, simd.splat(simd.u32x16, np.uint32(lane)))
+
+
+@njit
+def held_gap_4(held, lane, block):
+    """Zero in the lanes of ``block`` that are an id in ``lane`` and the three behind it."""
+    first = simd.minimum(held_gap(held, lane, block), held_gap(held, lane + 1, block))
+    last = simd.minimum(held_gap(held, lane + 2, block), held_gap(held, lane + 3, block))
+    return simd.minimum(first, last)
+
+
+@njit
 def gap_16(a, i, block):
-    """Zero in the lanes of ``block`` that are one of ``a[i:i + 16]``."""
+    """Zero in the lanes of ``block`` that are one of ``a[i:i + 16]``.
+
+    Eight ids are broadcast by loads, eight by permutes of a register: neither port is full.
+    """
+    held = simd.load(simd.u32x16, a, i)
     first = simd.minimum(gap_4(a, i, block), gap_4(a, i + 4, block))
-    last = simd.minimum(gap_4(a, i + 8, block), gap_4(a, i + 12, block))
+    last = simd.minimum(held_gap_4(held, 8, block), held_gap_4(held, 12, block))
     return simd.minimum(first, last)
 
 
