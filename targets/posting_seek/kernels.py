@@ -110,9 +110,7 @@ def next(state, cursor, least_id):
     blocks = len(firsts) - PAD
     wanted = as_id(least_id)
     index = within(cursor[0], length)
-    block = index >> BLOCK_SHIFT
-    while (block + 1 < blocks) & (firsts[np.uint64(min(block + 1, blocks))] <= wanted):
-        block = find_block(firsts, seconds, thirds, block, wanted)
+    block = find_block(firsts, seconds, thirds, index >> BLOCK_SHIFT, wanted)
     # the last block may be partial: the 128 ids that end with the list are as good
     start = min(block << BLOCK_SHIFT, len(ids) - BLOCK)
     index = max(index, start + count_below(ids, start, wanted))
