@@ -174,7 +174,8 @@ def intersect(ids, starts, stops, out):
     count = check(ids, starts, stops, out)
     if count == 0 and len(starts) == 1:
         count = stops[0] - starts[0]
-        out[:count] = ids[starts[0] : stops[0]]
+        for i in range(count):
+            out[i] = ids[starts[0] + i]
     elif count == 0:
         count = both(ids[starts[0] : stops[0]], ids[starts[1] : stops[1]], out)
         for j in range(2, len(starts)):
