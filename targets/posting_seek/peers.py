@@ -1,8 +1,9 @@
 """What a user would pick instead of a kernel, behind the same surface, on one core.
 
 A cursor is asked one seek at a time, so these Python calls cost more than the search they make.
-pyroaring keeps no iterator that seeks forward from where it stands, so its cursor holds the
-current id instead of a position.
+pyroaring keeps no iterator that seeks forward from where it stands, so it selects the current id
+by its position and ranks the id it found, because the position is what a query reads its
+frequency by.
 """
 
 import types
@@ -78,20 +79,23 @@ def pyroaring_peer():
             return None
         # from a numpy array it would read the ids one by one, eight times as long
         bitmaps = (BitMap(array("I", part.tobytes())) for part in (ids, first_ids))
-        return (*bitmaps, int(ids[-1]) if len(ids) else -1)
+        return (*bitmaps, len(ids), int(ids[-1]) if len(ids) else -1)
 
     def next(state, cursor, least_id):
         if state is None:
             return INVALID
-        ids, first_ids, last_id = state
-        least_id = max(int(least_id), int(cursor[0]))
+        ids, first_ids, length, last_id = state
+        if 0 <= cursor[0] < length:
+            least_id = max(int(least_id), ids[int(cursor[0])])
+        else:
+            least_id = TERMINATED
         if least_id > last_id:
-            cursor[0] = TERMINATED
+            cursor[0] = length
             cursor[1] = len(first_ids)
             return TERMINATED
         found = ids.next_set_bit(least_id)
-        cursor[0] = found
-        cursor[1] = first_ids.rank(found) - 1
+        cursor[0] = ids.rank(found) - 1
+        cursor[1] = cursor[0] // BLOCK
         return found
 
     def shallow_next(state, cursor, least_id):
