@@ -40,12 +40,14 @@ from workbench.simd.arithmetic import fma, iota, maximum, minimum, select, splat
 from workbench.simd.cpu import HAS_BYTE_PERMUTE, HAS_WORD_PERMUTE
 from workbench.simd.lanes import (
     bitcast,
+    bits,
     compress,
     convert,
     count,
     interleave_high,
     interleave_low,
     lookup,
+    mask,
     permute,
     reduce_add,
 )
@@ -67,6 +69,7 @@ __all__ = [
     "HAS_BYTE_PERMUTE",
     "HAS_WORD_PERMUTE",
     "bitcast",
+    "bits",
     "compress",
     "convert",
     "count",
@@ -82,6 +85,7 @@ __all__ = [
     "load",
     "load_first",
     "lookup",
+    "mask",
     "maximum",
     "minimum",
     "permute",
