@@ -1,4 +1,4 @@
-"""Lance's filtered scan: a comparison asks for one interval of integers.
+"""Lance's filtered scan, as plain numba loops: what trials edit.
 
 A filter runs on each batch of rows as a tree of Arrow kernels. A comparison packs 64 answers into
 a word at a time; a list of up to three constants is compared one by one, a longer one is a hash
@@ -14,9 +14,7 @@ a result are 0. Codes: -1 an operator that is not one of 0..5, -2 an output or a
 import numpy as np
 from numba import njit
 
-from workbench import simd
-
-NE, LT, LE, GT, GE = 1, 2, 3, 4, 5  # and 0 is equal
+NE, LT, LE, GE = 1, 2, 3, 5  # and 0 is equal, 4 greater
 UNKNOWN_OP = -1
 TOO_SHORT = -2
 # 2 ** 64 divided by the golden ratio, odd: the multiplier of Fibonacci hashing.
@@ -26,117 +24,54 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 @njit
 def compare(values, op, constant, out):
     """Write the bit ``values[i] op constant`` of every row."""
-    return _compare(values, op, np.uint64(constant), np.uint64(np.iinfo(values.dtype).min), out)
-
-
-@njit
-def compare_total(values, op, constant, out):
-    """Compare the bits of floats (f32 as i32, f64 as i64) in the IEEE total order.
-
-    Beside a positive constant that is the order of integers. Beside a negative one it is that of
-    unsigned integers, backwards: negative floats count down, and positive ones are past them all.
-    """
-    if constant < 0:
-        mirrored = op ^ 6 if op > NE else op
-        return _compare(values, mirrored, np.uint64(constant), np.uint64(0), out)
-    return compare(values, op, constant, out)
-
-
-@njit
-def between(values, low, high, out):
-    """``low <= values[i] <= high``."""
-    start, span = np.uint64(low), np.uint64(high) - np.uint64(low)
-    if low > high:
-        return _within(values, np.uint64(0), ~np.uint64(0), ~np.uint64(0), out)
-    return _within(values, start, span, np.uint64(0), out)
-
-
-@njit
-def _compare(values, op, constant, lowest, out):
-    """Compare integers whose order begins at ``lowest`` and goes round once.
-
-    So each operator asks for an interval, from the constant or to it, or for all but one.
-    """
     if op < 0 or op > 5:
         return UNKNOWN_OP
-    start, span = constant, np.uint64(0)
-    if op == GE or op == LT:
-        span = lowest - np.uint64(1) - constant
-    elif op == LE or op == GT:
-        start, span = lowest, constant - lowest
-    negated = op == NE or op == LT or op == GT
-    return _within(values, start, span, np.uint64(0) - np.uint64(negated), out)
-
-
-@njit
-def _within(values, start, span, flip, out):
-    """Write ``values[i] - start <= span``, unsigned in the column's width, each bit flipped or not."""
     if len(out) * 64 < len(values):
         return TOO_SHORT
-    bits = np.iinfo(values.dtype).bits
-    if bits == 8:
-        _within_8(values.view(np.uint8), np.uint8(start), np.uint8(span), flip, out)
-    elif bits == 32:
-        _within_32(values.view(np.uint32), np.uint32(start), np.uint32(span), flip, out)
+    if op <= NE:
+        _equal(values, constant, op == NE, out)
+    elif op in (LT, GE):
+        _less(values, constant, op == GE, out)
     else:
-        _within_64(values.view(np.uint64), start, span, flip, out)
+        _greater(values, constant, op == LE, out)
     return 0
 
 
 @njit
-def _first(rows):
-    """A word with its first ``rows`` bits set, of 1 to 63."""
-    return ~(~np.uint64(0) << np.uint64(rows))
+def compare_total(values, op, constant, out):
+    """Compare the bits of floats (f32 as i32, f64 as i64) in the IEEE total order."""
+    if op < 0 or op > 5:
+        return UNKNOWN_OP
+    if len(out) * 64 < len(values):
+        return TOO_SHORT
+    if op <= NE:
+        _equal(values, constant, op == NE, out)
+    elif op in (LT, GE):
+        _less_total(values, constant, op == GE, out)
+    else:
+        _greater_total(values, constant, op == LE, out)
+    return 0
 
 
 @njit
-def _within_8(values, start, span, flip, out):
-    i = 0
+def between(values, low, high, out):
+    """``low <= values[i] <= high``: two comparisons, then the AND of their words."""
+    if len(out) * 64 < len(values):
+        return TOO_SHORT
+    _less(values, low, True, out)
+    start = 0
     for w in range(len(values) // 64):
-        out[w] = simd.bits(simd.load(simd.u8x64, values, i) - start <= span) ^ flip
-        i += 64
-    if i < len(values):
-        rest = len(values) - i
-        word = simd.bits(simd.load_first(simd.u8x64, values, i, rest) - start <= span)
-        out[i // 64] = (word ^ flip) & _first(rest)
-
-
-@njit
-def _within_32(values, start, span, flip, out):
-    i = 0
-    for w in range(len(values) // 64):
-        word = simd.bits(simd.load(simd.u32x16, values, i) - start <= span)
-        for part in range(16, 64, 16):
-            answers = simd.load(simd.u32x16, values, i + part) - start <= span
-            word |= simd.bits(answers) << np.uint64(part)
-        out[w] = word ^ flip
-        i += 64
-    if i < len(values):
-        rest = len(values) - i
         word = np.uint64(0)
-        for part in range(0, rest, 16):
-            answers = simd.load_first(simd.u32x16, values, i + part, rest - part) - start <= span
-            word |= simd.bits(answers) << np.uint64(part)
-        out[i // 64] = (word ^ flip) & _first(rest)
-
-
-@njit
-def _within_64(values, start, span, flip, out):
-    i = 0
-    for w in range(len(values) // 64):
-        word = simd.bits(simd.load(simd.u64x8, values, i) - start <= span)
-        for part in range(8, 64, 8):
-            answers = simd.load(simd.u64x8, values, i + part) - start <= span
-            word |= simd.bits(answers) << np.uint64(part)
-        out[w] = word ^ flip
-        i += 64
-    if i < len(values):
-        rest = len(values) - i
+        for b in range(64):
+            word |= np.uint64(values[start + b] <= high) << np.uint64(b)
+        out[w] &= word
+        start += 64
+    if start < len(values):
         word = np.uint64(0)
-        for part in range(0, rest, 8):
-            answers = simd.load_first(simd.u64x8, values, i + part, rest - part) - start <= span
-            word |= simd.bits(answers) << np.uint64(part)
-        out[i // 64] = (word ^ flip) & _first(rest)
+        for b in range(len(values) - start):
+            word |= np.uint64(values[start + b] <= high) << np.uint64(b)
+        out[start // 64] &= word
+    return 0
 
 
 @njit
@@ -252,6 +187,105 @@ def _select_runs(bits, known, first, rows):
             done += length
             word = np.uint64(0) if length == 64 else word >> np.uint64(length)
     return at
+
+
+@njit
+def _equal(values, constant, negated, out):
+    flip = np.uint64(0) - np.uint64(negated)
+    start = 0
+    for w in range(len(values) // 64):
+        word = np.uint64(0)
+        for b in range(64):
+            word |= np.uint64(values[start + b] == constant) << np.uint64(b)
+        out[w] = word ^ flip
+        start += 64
+    if start < len(values):
+        word = np.uint64(0)
+        for b in range(len(values) - start):
+            word |= np.uint64((values[start + b] == constant) != negated) << np.uint64(b)
+        out[start // 64] = word
+
+
+@njit
+def _less(values, constant, negated, out):
+    flip = np.uint64(0) - np.uint64(negated)
+    start = 0
+    for w in range(len(values) // 64):
+        word = np.uint64(0)
+        for b in range(64):
+            word |= np.uint64(values[start + b] < constant) << np.uint64(b)
+        out[w] = word ^ flip
+        start += 64
+    if start < len(values):
+        word = np.uint64(0)
+        for b in range(len(values) - start):
+            word |= np.uint64((values[start + b] < constant) != negated) << np.uint64(b)
+        out[start // 64] = word
+
+
+@njit
+def _greater(values, constant, negated, out):
+    flip = np.uint64(0) - np.uint64(negated)
+    start = 0
+    for w in range(len(values) // 64):
+        word = np.uint64(0)
+        for b in range(64):
+            word |= np.uint64(values[start + b] > constant) << np.uint64(b)
+        out[w] = word ^ flip
+        start += 64
+    if start < len(values):
+        word = np.uint64(0)
+        for b in range(len(values) - start):
+            word |= np.uint64((values[start + b] > constant) != negated) << np.uint64(b)
+        out[start // 64] = word
+
+
+@njit
+def _less_total(values, constant, negated, out):
+    flip = np.uint64(0) - np.uint64(negated)
+    last = values.itemsize * 8 - 1
+    low_bits = values.dtype.type(~(-1 << last))
+    limit = constant ^ (values.dtype.type(constant >> last) & low_bits)
+    start = 0
+    for w in range(len(values) // 64):
+        word = np.uint64(0)
+        for b in range(64):
+            value = values[start + b]
+            key = value ^ (values.dtype.type(value >> last) & low_bits)
+            word |= np.uint64(key < limit) << np.uint64(b)
+        out[w] = word ^ flip
+        start += 64
+    if start < len(values):
+        word = np.uint64(0)
+        for b in range(len(values) - start):
+            value = values[start + b]
+            key = value ^ (values.dtype.type(value >> last) & low_bits)
+            word |= np.uint64((key < limit) != negated) << np.uint64(b)
+        out[start // 64] = word
+
+
+@njit
+def _greater_total(values, constant, negated, out):
+    flip = np.uint64(0) - np.uint64(negated)
+    last = values.itemsize * 8 - 1
+    low_bits = values.dtype.type(~(-1 << last))
+    limit = constant ^ (values.dtype.type(constant >> last) & low_bits)
+    start = 0
+    for w in range(len(values) // 64):
+        word = np.uint64(0)
+        for b in range(64):
+            value = values[start + b]
+            key = value ^ (values.dtype.type(value >> last) & low_bits)
+            word |= np.uint64(key > limit) << np.uint64(b)
+        out[w] = word ^ flip
+        start += 64
+    if start < len(values):
+        word = np.uint64(0)
+        for b in range(len(values) - start):
+            value = values[start + b]
+            key = value ^ (values.dtype.type(value >> last) & low_bits)
+            word |= np.uint64((key > limit) != negated) << np.uint64(b)
+        out[start // 64] = word
 
 
 @njit
