@@ -291,60 +291,29 @@ def _shortest(left, left_known, right, right_known):
 
 @njit
 def select(bits, known, first, rows):
-    """Write ``first`` + the number of every row that is known and true; return how many."""
+    """Write ``first`` + the number of every row that is known and true; return how many.
+
+    Eight rows at a time, their numbers compressed and all eight lanes stored: how many are left
+    costs no branch. Where ``rows`` has no room for that, only as many lanes as there are.
+    """
     if len(known) < len(bits):
         return TOO_SHORT
-    count = 0
-    for w in range(len(bits)):
-        count += _ones(bits[w] & known[w])
-    if count > len(rows):
-        return TOO_SHORT
-    if count * 5 > len(bits) * 64 * 4:
-        return _select_runs(bits, known, first, rows)
     at = 0
     for w in range(len(bits)):
         word = bits[w] & known[w]
-        base = np.uint64(first + w * 64)
-        while word != 0:
-            rows[at] = base + np.uint64(_trailing_zeros(word))
-            at += 1
-            word &= word - np.uint64(1)
+        if word == 0:
+            continue
+        room = len(rows) - at
+        if room < 64 and simd.count(simd.mask(simd.u8x64, word)) > room:
+            return TOO_SHORT
+        numbers = simd.iota(simd.u64x8) + np.uint64(first + w * 64)
+        for _ in range(8):
+            chosen = simd.mask(simd.u64x8, word)
+            if room < 64:
+                simd.store_first(rows, at, simd.compress(numbers, chosen), simd.count(chosen))
+            else:
+                simd.store(rows, at, simd.compress(numbers, chosen))
+            at += simd.count(chosen)
+            numbers += np.uint64(8)
+            word >>= np.uint64(8)
     return at
-
-
-@njit
-def _select_runs(bits, known, first, rows):
-    """The same, one run of neighbouring rows at a time."""
-    at = 0
-    for w in range(len(bits)):
-        word = bits[w] & known[w]
-        base = np.uint64(first + w * 64)
-        done = 0
-        while word != 0:
-            skipped = _trailing_zeros(word)
-            word >>= np.uint64(skipped)
-            done += skipped
-            length = 64 if ~word == 0 else _trailing_zeros(~word)
-            for i in range(length):
-                rows[at + i] = base + np.uint64(done + i)
-            at += length
-            done += length
-            word = np.uint64(0) if length == 64 else word >> np.uint64(length)
-    return at
-
-
-@njit
-def _ones(word):
-    """Number of bits set; LLVM makes one instruction of it."""
-    word -= (word >> np.uint64(1)) & np.uint64(0x5555555555555555)
-    word = (word & np.uint64(0x3333333333333333)) + (
-        (word >> np.uint64(2)) & np.uint64(0x3333333333333333)
-    )
-    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
-
-
-@njit
-def _trailing_zeros(word):
-    """Position of the lowest bit set; the word is not 0."""
-    return _ones(~word & (word - np.uint64(1)))
