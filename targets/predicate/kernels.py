@@ -37,7 +37,7 @@ def compare_total(values, op, constant, out):
     unsigned integers, backwards: negative floats count down, and positive ones are past them all.
     """
     if constant < 0:
-        mirrored = op ^ 6 if op > NE else op
+        mirrored = op ^ 6 if op in (LT, LE, GT, GE) else op
         return _compare(values, mirrored, np.uint64(constant), np.uint64(0), out)
     return compare(values, op, constant, out)
 
