@@ -294,26 +294,29 @@ def select(bits, known, first, rows):
     """Write ``first`` + the number of every row that is known and true; return how many.
 
     Eight rows at a time, their numbers compressed and all eight lanes stored: how many are left
-    costs no branch. Where ``rows`` has no room for that, only as many lanes as there are.
+    costs no branch. The last 64 are stored exactly, so that nothing behind them is written.
     """
     if len(known) < len(bits):
+        return TOO_SHORT
+    total = 0
+    for w in range(len(bits)):
+        total += simd.count(simd.mask(simd.u8x64, bits[w] & known[w]))
+    if total > len(rows):
         return TOO_SHORT
     at = 0
     for w in range(len(bits)):
         word = bits[w] & known[w]
         if word == 0:
             continue
-        room = len(rows) - at
-        if room < 64 and simd.count(simd.mask(simd.u8x64, word)) > room:
-            return TOO_SHORT
+        exactly = total - at < 64
         numbers = simd.iota(simd.u64x8) + np.uint64(first + w * 64)
         for _ in range(8):
             chosen = simd.mask(simd.u64x8, word)
-            if room < 64:
+            if exactly:
                 simd.store_first(rows, at, simd.compress(numbers, chosen), simd.count(chosen))
             else:
                 simd.store(rows, at, simd.compress(numbers, chosen))
             at += simd.count(chosen)
             numbers += np.uint64(8)
             word >>= np.uint64(8)
-    return at
+    return total
