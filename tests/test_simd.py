@@ -216,6 +216,27 @@ def test_comparisons_masks_and_selections_are_those_of_numpy(kind):
 
 
 @each_kind
+def test_a_mask_is_an_integer_and_back(kind):
+    @njit
+    def there(a, b):
+        return simd.bits(simd.load(kind, a, 0) == simd.load(kind, b, 0))
+
+    @njit
+    def back(a, b, word, out):
+        chosen = simd.mask(kind, word)
+        simd.store(out, 0, simd.select(chosen, simd.load(kind, a, 0), simd.load(kind, b, 0)))
+
+    a, b = draw_pair(kind)
+    equal = sum(1 << i for i in range(kind.lanes) if a[i] == b[i])
+    assert there(a, b) == equal
+    word = int(np.random.default_rng(1).integers(2**64, dtype=np.uint64))
+    for given in (word, 2**64 - 1, 0):
+        out = np.empty_like(a)
+        back(a, b, np.uint64(given), out)
+        assert_same_bits(out, np.where([given >> i & 1 for i in range(kind.lanes)], a, b))
+
+
+@each_kind
 def test_splat_fills_and_iota_counts(kind):
     @njit
     def fill(number, out):
@@ -502,6 +523,11 @@ def test_misuse_is_refused_with_the_rule():
             lambda a: simd.lookup((simd.iota(simd.u8x64),) * 3, simd.iota(simd.u8x64)),
             (a,),
         ),
+        "bits takes a mask": (lambda a: simd.bits(simd.load(simd.f32x16, a, 0)), (a,)),
+        "mask takes an integer": (
+            lambda a: simd.store_first(a, 0, a, simd.count(simd.mask(simd.f32x16, 1.5))),
+            (a,),
+        ),
         "bitcast keeps the width": (
             lambda a: simd.bitcast(simd.u8x64, simd.iota(simd.u8x16)),
             (a,),
@@ -583,6 +609,7 @@ def use_everything(bytes_, floats, out):
     index = simd.dot_bytes(index, codes, index)
     mask = (value < 0) & (simd.iota(simd.i32x16) != index)
     simd.store(out, 0, simd.select(mask, value, simd.compress(value, mask)))
+    mask = mask & simd.mask(simd.f32x16, simd.bits(mask) >> 1)
     simd.store_first(out, 16, value, simd.count(mask))
     simd.add_each(out, 16, index, value)
     out[32] = simd.reduce_add(value)

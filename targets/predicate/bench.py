@@ -15,7 +15,6 @@ from workbench.targets import specialise
 BATCH_ROWS = 8_192
 # Columns by number: integers, then the bits of floats.
 COLUMNS = ("i32", "i64", "u8", "f32", "f64")
-_LOOPS = {}
 
 
 def bind(kernels, fixture):
@@ -44,8 +43,8 @@ def bind(kernels, fixture):
             requests["validity"],
             requests["constants"],
             scratch["table"],
-            scratch["bits"],
-            scratch["known"],
+            scratch["bitmaps"][0],
+            scratch["bitmaps"][1],
             outputs["bits"],
             outputs["known"],
             outputs["words"],
@@ -58,17 +57,14 @@ def bind(kernels, fixture):
 
 
 def loop_of(kernels):
-    """The loop for a variant, made once: compiling it takes seconds, and no plan changes it."""
-    if id(kernels) not in _LOOPS:
-        run = specialise(
-            filter_requests,
-            kernels,
-            integers=specialise(evaluate_integers, kernels),
-            floats=specialise(evaluate_floats, kernels),
-            batch_rows=BATCH_ROWS,
-        )
-        _LOOPS[id(kernels)] = kernels, run  # kept alive, so that the id stays its own
-    return _LOOPS[id(kernels)][1]
+    """The loop for a variant; no plan changes it."""
+    return specialise(
+        filter_requests,
+        kernels,
+        integers=specialise(evaluate_integers, kernels),
+        floats=specialise(evaluate_floats, kernels),
+        batch_rows=BATCH_ROWS,
+    )
 
 
 def evaluate_integers(node, values, constants, table, out):

@@ -159,19 +159,18 @@ def filter_workload(shape, name, plan, rows, draw, constants):
         distribution=name,
         fixture={"nodes": nodes, "rows": np.array([rows])},
         requests=requests,
+        # Short spellings and few arrays: all cases of the battery reach a runner in one message
+        # of at most 64 KiB.
         outputs={
-            "bits": ((words,), "uint64"),
-            "known": ((words,), "uint64"),
-            "words": ((), "int64"),
-            "rows": ((rows,), "uint64"),
-            "count": ((), "int64"),
-            "status": ((), "int64"),
+            "bits": ((words,), "<u8"),
+            "known": ((words,), "<u8"),
+            "words": ((), "<i8"),
+            "rows": ((rows,), "<u8"),
+            "count": ((), "<i8"),
+            "status": ((), "<i8"),
         },
-        scratch={
-            "table": ((TABLE,), "int64"),
-            "bits": ((len(nodes), 128), "uint64"),
-            "known": ((len(nodes), 128), "uint64"),
-        },
+        # of every node what is true and what is known, a batch each
+        scratch={"table": ((TABLE,), "<i8"), "bitmaps": ((2, len(nodes), 128), "<u8")},
     )
 
 

@@ -2,8 +2,6 @@
 
 from workbench.targets import specialise
 
-_LOOPS = {}
-
 
 def bind(kernels, fixture):
     """Prepare a variant for one column.
@@ -22,10 +20,10 @@ def bind(kernels, fixture):
         ``call(requests, outputs, scratch)`` answers all requests along axis 0.
     """
     if "values" in fixture:
-        run = loop_of(kernels, take_rows)
+        run = specialise(take_rows, kernels)
         column = (fixture["values"],)
     else:
-        run = loop_of(kernels, take_strings)
+        run = specialise(take_strings, kernels)
         column = (fixture["data"], fixture["offsets"])
     validity = fixture["validity"]
 
@@ -46,15 +44,6 @@ def bind(kernels, fixture):
         )
 
     return call
-
-
-def loop_of(kernels, loop):
-    """The loop for a variant, made once, so that it is compiled once for each type of column."""
-    key = id(kernels), loop.__name__
-    if key not in _LOOPS:
-        # the kernels are kept alive with it, so that the id stays their own
-        _LOOPS[key] = kernels, specialise(loop, kernels)
-    return _LOOPS[key][1]
 
 
 def take_rows(

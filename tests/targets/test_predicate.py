@@ -72,8 +72,7 @@ def ask(
     nodes = len(fixture["nodes"])
     scratch = {
         "table": np.full(TARGET.inputs.TABLE, 7),
-        "bits": np.full((nodes, 128), 7, np.uint64),
-        "known": np.full((nodes, 128), 7, np.uint64),
+        "bitmaps": np.full((2, nodes, 128), 7, np.uint64),
     }
     TARGET.bench.bind(variant, fixture)(requests, outputs, scratch)
     return outputs

@@ -40,6 +40,7 @@ from workbench.simd.arithmetic import fma, iota, maximum, minimum, select, splat
 from workbench.simd.cpu import HAS_BYTE_DOT, HAS_BYTE_PERMUTE, HAS_WORD_PERMUTE
 from workbench.simd.lanes import (
     bitcast,
+    bits,
     compress,
     convert,
     count,
@@ -47,6 +48,7 @@ from workbench.simd.lanes import (
     interleave_high,
     interleave_low,
     lookup,
+    mask,
     permute,
     reduce_add,
 )
@@ -79,6 +81,7 @@ __all__ = [
     "HAS_WORD_PERMUTE",
     "add_each",
     "bitcast",
+    "bits",
     "compress",
     "convert",
     "count",
@@ -96,6 +99,7 @@ __all__ = [
     "load",
     "load_first",
     "lookup",
+    "mask",
     "maximum",
     "minimum",
     "permute",

@@ -191,6 +191,33 @@ def count(typingctx: Any, mask: Any) -> Any:
 
 
 @operation
+def bits(typingctx: Any, mask: Any) -> Any:
+    """``bits(mask)``: the mask as an unsigned integer; lane ``i`` is bit ``i``."""
+    require(isinstance(mask, Vector) and mask.is_mask, "bits takes a mask", mask)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        word = builder.bitcast(args[0], ir.IntType(mask.lanes))
+        return word if mask.lanes == 64 else builder.zext(word, I64)
+
+    return signature(types.uint64, mask), generate
+
+
+@operation
+def mask(typingctx: Any, vector: Any, word: Any) -> Any:
+    """``mask(vector, word)``: a mask for such vectors; lane ``i`` is bit ``i`` of an integer."""
+    kind = vector_type("mask", vector)
+    require(isinstance(word, types.Integer), "mask takes an integer of a bit per lane", word)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        word = args[1]
+        if kind.lanes < 64:
+            word = builder.trunc(word, ir.IntType(kind.lanes))
+        return builder.bitcast(word, kind.mask().llvm)
+
+    return signature(kind.mask(), vector, types.uint64), generate
+
+
+@operation
 def reduce_add(typingctx: Any, value: Any) -> Any:
     """``reduce_add(value)``: the sum of all lanes, folded in halves (that order, everywhere)."""
     good = isinstance(value, Vector) and not value.is_mask
