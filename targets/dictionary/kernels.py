@@ -15,8 +15,8 @@ from workbench.simd import HAS_WORD_PERMUTE
 def setup(values, offsets, width):
     """Keep the dictionary of a page, and whether it can be used: Lance loads it once as well.
 
-    A string of less than 32 bytes is an entry of 32, its size in the last: one cache line a row.
-    Longer ones have 32 there, and are found by their offsets.
+    The values get 32 bytes behind them, which a copy may read; of strings, each first byte and
+    size lie side by side, so that a row reads both from one cache line.
     """
     valid = width >= 0
     items = np.int64(0)
@@ -28,13 +28,13 @@ def setup(values, offsets, width):
         for i in range(items):
             valid = valid and offsets[i] <= offsets[i + 1]
         valid = valid and offsets[0] >= 0 and offsets[items] <= len(values)
-    entries = np.zeros((items if valid and width == 0 else 0, 32), np.uint8)
-    for i in range(len(entries)):
-        first, size = offsets[i], offsets[i + 1] - offsets[i]
-        if size < 32:
-            entries[i, :size] = values[first : first + size]
-        entries[i, 31] = min(size, 32)
-    return values, offsets, entries.reshape(-1), np.int64(width), items, valid
+    padded = np.zeros(len(values) + 32, np.uint8)
+    padded[: len(values)] = values
+    spans = np.zeros(2 * items, np.uint32)
+    if valid and width == 0:
+        spans[::2] = offsets[:-1]
+        spans[1::2] = offsets[1:] - offsets[:-1]
+    return padded, spans, np.int64(width), items, valid
 
 
 @njit
@@ -49,7 +49,7 @@ def all_known(indices, items):
 @njit
 def decode_fixed(state, indices, out):
     """Write the value of each index, ``width`` bytes."""
-    values, _, _, width, items, valid = state
+    values, _, width, items, valid = state
     if not valid or width == 0:
         return np.int64(-1)
     if not all_known(indices, items):
@@ -113,11 +113,8 @@ def copy_any(values, indices, width, out):
 
 @njit
 def decode_variable(state, indices, out, out_offsets):
-    """Write the value of each index, and where it ends.
-
-    Entries beyond the first two caches are asked for 64 to 128 rows ahead.
-    """
-    values, offsets, entries, width, items, valid = state
+    """Write the value of each index, and where it ends."""
+    values, spans, width, items, valid = state
     if not valid or width != 0:
         return np.int64(-1)
     if not all_known(indices, items):
@@ -126,23 +123,17 @@ def decode_variable(state, indices, out, out_offsets):
         return np.int64(-3)
     end = 0
     out_offsets[0] = 0
-    for start in range(0, len(indices), 64):
-        if len(entries) > 262144:
-            for i in range(start + 64, min(start + 128, len(indices))):
-                simd.prefetch(entries, 32 * np.int64(indices[np.uint64(i)]))
-        for i in range(start, min(start + 64, len(indices))):
-            item = np.int64(indices[np.uint64(i)])
-            size = np.int64(entries[np.uint64(32 * item + 31)])
-            if size < 32 and end + 32 <= len(out):
-                simd.store(out, end, simd.load(simd.u8x16, entries, 32 * item))
-                simd.store(out, end + 16, simd.load(simd.u8x16, entries, 32 * item + 16))
-            else:
-                first = np.int64(offsets[item])
-                size = np.int64(offsets[item + 1]) - first
-                if end + size > len(out):
-                    return np.int64(-3)
-                for b in range(size):
-                    out[end + b] = values[first + b]
-            end += size
-            out_offsets[np.uint64(i + 1)] = end
+    for i in range(len(indices)):
+        item = np.int64(indices[np.uint64(i)])
+        first, size = np.int64(spans[2 * item]), np.int64(spans[2 * item + 1])
+        if size <= 32 and end + 32 <= len(out):
+            simd.store(out, end, simd.load(simd.u8x16, values, first))
+            simd.store(out, end + 16, simd.load(simd.u8x16, values, first + 16))
+        elif end + size <= len(out):
+            for b in range(size):
+                out[end + b] = values[first + b]
+        else:
+            return np.int64(-3)
+        end += size
+        out_offsets[i + 1] = end
     return end
