@@ -16,9 +16,7 @@ def setup(values, offsets, width):
     """Keep the dictionary of a page, and whether it can be used: Lance loads it once as well.
 
     The values get 32 bytes behind them, which a copy may read; of strings, each first byte and
-    size lie side by side, so that a row reads both from one cache line. In a large dictionary a
-    string of less than 32 bytes is also an entry of 32, with its size in the last (longer ones have
-    32 there): a row reads one cache line, and it can be asked for by the index alone.
+    size lie side by side, so that a row reads both from one cache line.
     """
     valid = width >= 0
     items = np.int64(0)
@@ -36,13 +34,7 @@ def setup(values, offsets, width):
     if valid and width == 0:
         spans[::2] = offsets[:-1]
         spans[1::2] = offsets[1:] - offsets[:-1]
-    entries = np.zeros((items if valid and width == 0 and items > 8192 else 0, 32), np.uint8)
-    for i in range(len(entries)):
-        first, size = offsets[i], offsets[i + 1] - offsets[i]
-        if size < 32:
-            entries[i, :size] = values[first : first + size]
-        entries[i, 31] = min(size, 32)
-    return padded, spans, entries.reshape(-1), np.int64(width), items, valid
+    return padded, spans, np.int64(width), items, valid
 
 
 @njit
@@ -57,7 +49,7 @@ def all_known(indices, items):
 @njit
 def decode_fixed(state, indices, out):
     """Write the value of each index, ``width`` bytes."""
-    values, _, _, width, items, valid = state
+    values, _, width, items, valid = state
     if not valid or width == 0:
         return np.int64(-1)
     if not all_known(indices, items):
@@ -122,23 +114,15 @@ def copy_any(values, indices, width, out):
 @njit
 def decode_variable(state, indices, out, out_offsets):
     """Write the value of each index, and where it ends."""
-    values, spans, entries, width, items, valid = state
+    values, spans, width, items, valid = state
     if not valid or width != 0:
         return np.int64(-1)
     if not all_known(indices, items):
         return np.int64(-2)
     if len(out_offsets) <= len(indices):
         return np.int64(-3)
-    out_offsets[0] = 0
-    if len(entries):
-        return copy_entries(values, spans, entries, indices, out, out_offsets)
-    return copy_spans(values, spans, indices, out, out_offsets)
-
-
-@njit
-def copy_spans(values, spans, indices, out, out_offsets):
-    """Write strings where they lie, as 32 bytes whatever their size; return their bytes or -3."""
     end = 0
+    out_offsets[0] = 0
     for i in range(len(indices)):
         item = np.int64(indices[np.uint64(i)])
         first, size = np.int64(spans[2 * item]), np.int64(spans[2 * item + 1])
@@ -152,27 +136,4 @@ def copy_spans(values, spans, indices, out, out_offsets):
             return np.int64(-3)
         end += size
         out_offsets[i + 1] = end
-    return end
-
-
-@njit
-def copy_entries(values, spans, entries, indices, out, out_offsets):
-    """Write strings from their entries, each asked for 48 rows ahead; return their bytes or -3."""
-    end = 0
-    last = len(indices) - 1
-    for i in range(len(indices)):
-        simd.prefetch(entries, 32 * np.int64(indices[np.uint64(min(i + 48, last))]))
-        item = np.int64(indices[np.uint64(i)])
-        size = np.int64(entries[np.uint64(32 * item + 31)])
-        if size < 32 and end + 32 <= len(out):
-            simd.store(out, end, simd.load(simd.u8x16, entries, 32 * item))
-            simd.store(out, end + 16, simd.load(simd.u8x16, entries, 32 * item + 16))
-        else:
-            first, size = np.int64(spans[2 * item]), np.int64(spans[2 * item + 1])
-            if end + size > len(out):
-                return np.int64(-3)
-            for b in range(size):
-                out[end + b] = values[first + b]
-        end += size
-        out_offsets[np.uint64(i + 1)] = end
     return end
