@@ -5,6 +5,9 @@ from numba import njit
 
 from workbench import simd
 
+# Bytes between what is unpacked and what is fetched from the outer caches meanwhile.
+AHEAD = 8192
+
 
 @njit
 def decode(words, bounds, out):
@@ -23,14 +26,14 @@ def decode(words, bounds, out):
             code = 2
             break
         width = np.int64(words[start])
-        if end - start - 1 != width * 1024 // bits:
+        if end - start - 1 != width * (1024 // bits):
             code = 3
             break
-        at, to = (start + 1) * bits // 8, 128 * i * bits
+        at, to = (start + 1) * (bits // 8), 128 * i * bits
         if width == 0:
             clear(values, to, 128 * bits)
         elif bits == 8:
-            unpack_bytes(packed, at, width, values, to)
+            unpack(simd.u8x64, 8, packed, at, width, values, to)
         elif bits == 16:
             unpack(simd.u16x32, 16, packed, at, width, values, to)
         elif bits == 32:
@@ -51,40 +54,37 @@ def clear(values, to, size):
 def unpack(kind, bits, packed, at, width, values, to):
     """Unpack the 1,024 values of a chunk of ``bits`` bits a value, from and to bytes.
 
-    A row lies in the word of its first bit and that of its last, often the same: taking both
-    every time needs no branch and never reads behind the chunk. What the wrong word
-    brings in is masked away. ``<< 1`` first, because a shift by all bits is not defined.
+    Every row loads the word that has its last bit, and finds the rest of its bits in the word that
+    the row before loaded: no branch, each word loaded once a row, nothing read behind
+    the chunk. Where a row begins with a word, ``up`` is 0 and the word before is shifted out whole:
+    ``>> 1`` first, because a shift by all bits is not defined.
     """
     top = bits - 1
     mask = ~np.uint64(0) >> np.uint64(64 - width)
-    for row in range(bits):
-        bit = row * width
-        low = at + bit // bits * 128
-        high = at + (bit + width - 1) // bits * 128
-        first = 16 * (0, 4, 2, 6, 1, 5, 3, 7)[row // 8] + 128 * (row % 8)
-        row_to = to + first * bits // 8
-        shift = bit & top
-        for half in (0, 64):
-            a = simd.bitcast(kind, simd.load(simd.u8x64, packed, low + half))
-            b = simd.bitcast(kind, simd.load(simd.u8x64, packed, high + half))
-            found = ((a >> shift) | ((b << 1) << (shift ^ top))) & mask
-            simd.store(values, row_to + half, simd.bitcast(simd.u8x64, found))
+    left = right = simd.bitcast(kind, simd.splat(simd.u8x64, 0))
+    step = width * (128 // bits)
+    last = step - 128 // bits
+    up = 0
+    for eighth in range(bits // 8):
+        row_to = to + 2 * bits * (0, 4, 2, 6, 1, 5, 3, 7)[eighth]
+        for _ in range(8):
+            word = at + (last & -128)
+            prefetch_two(packed, word + AHEAD)
+            prefetch_two(values, row_to + AHEAD)
+            next_left = simd.bitcast(kind, simd.load(simd.u8x64, packed, word))
+            next_right = simd.bitcast(kind, simd.load(simd.u8x64, packed, word + 64))
+            found = ((next_left << up) | ((left >> 1) >> (up ^ top))) & mask
+            simd.store(values, row_to, simd.bitcast(simd.u8x64, found))
+            found = ((next_right << up) | ((right >> 1) >> (up ^ top))) & mask
+            simd.store(values, row_to + 64, simd.bitcast(simd.u8x64, found))
+            left, right = next_left, next_right
+            last += step
+            up = (up - width) & top
+            row_to += 16 * bits
 
 
 @njit
-def unpack_bytes(packed, at, width, values, to):
-    """Unpack the 1,024 values of a chunk of bytes: 16-bit shifts, then bits of other bytes go."""
-    mask = np.uint8((1 << width) - 1)
-    for row in range(8):
-        bit = row * width
-        low = at + bit // 8 * 128
-        high = at + (bit + width - 1) // 8 * 128
-        shift = bit & 7
-        below = np.uint8(255 >> shift)
-        for half in (0, 64):
-            a = simd.bitcast(simd.u16x32, simd.load(simd.u8x64, packed, low + half))
-            b = simd.bitcast(simd.u16x32, simd.load(simd.u8x64, packed, high + half))
-            a = simd.bitcast(simd.u8x64, a >> shift)
-            b = simd.bitcast(simd.u8x64, b << (8 - shift))
-            found = (a & (mask & below)) | (b & (mask & ~below))
-            simd.store(values, to + row * 128 + half, found)
+def prefetch_two(array, at):
+    """Ask for 128 bytes, which may lie behind the array."""
+    simd.prefetch(array, at)
+    simd.prefetch(array, at + 64)
