@@ -50,7 +50,7 @@ def clear(values, to, size):
         simd.store(values, k, simd.splat(simd.u8x64, 0))
 
 
-@njit(inline="always")
+@njit
 def unpack(kind, bits, packed, at, width, values, to):
     """Unpack the 1,024 values of a chunk of ``bits`` bits a value, from and to bytes.
 
