@@ -64,8 +64,7 @@ def unpack(kind, bits, packed, at, width, values, to):
     left = right = simd.bitcast(kind, simd.splat(simd.u8x64, 0))
     step = width * (128 // bits)
     last = step - 128 // bits
-    down = simd.splat(kind, width)
-    up = left
+    up = 0
     for eighth in range(bits // 8):
         row_to = to + 2 * bits * (0, 4, 2, 6, 1, 5, 3, 7)[eighth]
         for _ in range(8):
@@ -80,7 +79,7 @@ def unpack(kind, bits, packed, at, width, values, to):
             simd.store(values, row_to + 64, simd.bitcast(simd.u8x64, found))
             left, right = next_left, next_right
             last += step
-            up = (up - down) & top
+            up = (up - width) & top
             row_to += 16 * bits
 
 
