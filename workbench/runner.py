@@ -49,7 +49,7 @@ def serve_forks(server: socket.socket) -> None:
     warm_up()
     server.send(b"ready")
     while True:
-        message, fds, _, _ = socket.recv_fds(server, 1 << 16, 8)
+        message, fds, _, _ = socket.recv_fds(server, 1 << 20, 8)
         if not message:
             return
         job = json.loads(message)
