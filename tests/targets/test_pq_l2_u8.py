@@ -80,18 +80,15 @@ def test_all_but_the_kernel_are_exact(name: str, case: Case) -> None:
     scale=st.sampled_from([1e-3, 1.0, 1e3]),
 )
 @pytest.mark.parametrize("name", VARIANTS)
-def test_is_as_near_to_the_definition_as_tables_of_bytes_allow(
+def test_no_distance_is_off_by_more_than_the_oracle_allows(
     name: str, seed: int, sub_vectors: int, width: int, rows: int, scale: float
 ) -> None:
     fixture, query = pq_family.drawn(seed, sub_vectors, width, rows, scale)
     got = pq_family.answer(VARIANTS[name], fixture, query[None])[0]
     gap = pq_family.decoded(fixture) - query.astype(np.float64)
     want = np.square(gap).sum(axis=1)
-    # each entry is rounded to the nearest of 256 steps over the largest span there is
-    parts = query.reshape(sub_vectors, 1, width).astype(np.float64)
-    table = np.square(fixture["codebook"] - parts).sum(axis=2)
-    step = np.ptp(table, axis=1).max() / 255
-    assert (np.abs(got - want) <= sub_vectors * step / 2 + 1e-5 * want).all()
+    # Not what a table of 256 steps would give: how a kernel rounds is its own business.
+    assert (np.abs(got - want) <= ORACLE["max_error"] * want.max(initial=0)).all()
 
 
 def test_tables_of_bytes_find_the_neighbours(questions: list[pq_family.Question]) -> None:
