@@ -4,6 +4,7 @@ Writes what stands between ``<!-- table NAME -->`` and ``<!-- end -->`` in READM
 it writes nothing and exits 1 when a table is not what the data says.
 """
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -21,7 +22,8 @@ MARK = re.compile(r"(<!-- table (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DO
 
 def ledgers():
     """Every published ledger by target."""
-    return {path.stem: ledger.read(path) for path in sorted(HERE.glob("data/ledgers/*.tsv"))}
+    paths = sorted(HERE.glob("data/ledgers/*/results.tsv"))
+    return {path.parent.name: ledger.read(path) for path in paths}
 
 
 def row(cells):
@@ -113,6 +115,28 @@ def lossy():
     return table(heads, found)
 
 
+def galloping():
+    """Write the known case: a seek alone and in the query, against two searches."""
+    found = []
+    for name, label in (("linear", "linear walk (Lance 1.0)"), ("lance14", "Lance 14's search")):
+        folder = HERE / "data" / "galloping"
+        alone = json.loads((folder / f"micro-vs-{name}.json").read_text())
+        query = json.loads((folder / f"query-1M-vs-{name}.json").read_text())
+        spelt = [
+            f"{part['ratio']:.3f} ({part['ci_low']:.3f}-{part['ci_high']:.3f})"
+            for part in (alone, query, *sorted(query["cases"], key=by_operator))
+        ]
+        spelt[0] += f", {alone['status']}"
+        spelt[1] += f", {query['transfer']}"
+        found.append((label, *spelt))
+    return table(("galloping against", "alone", "query, OR and AND", "OR", "AND"), found)
+
+
+def by_operator(case):
+    """Order OR before AND."""
+    return case["distribution"] != "or"
+
+
 def draw_lossy():
     """Draw one panel a shape: recall against time, a colour a variant, the hull as a line."""
     cells = pd.read_csv(HERE / "data" / "hull.csv")
@@ -153,7 +177,7 @@ def draw_lossy():
 def fill(match):
     """Text of one table with its marks."""
     name = match["name"]
-    known = {"summary": summary, "queries": queries, "lossy": lossy}
+    known = {"summary": summary, "queries": queries, "lossy": lossy, "galloping": galloping}
     body = known[name]() if name in known else trials(name)
     return f"{match[1]}{body}\n{match[3]}"
 
