@@ -44,14 +44,15 @@ def summary():
         kept = [r for r in rows if r.status == "keep"]
         tried = [r for r in rows if r.status in ("keep", "discard", "crash")]
         line, query = board[name], integrate.read(ROOT, name)
+        (verdict,) = ledger.read(HERE / "data" / "committed" / name / "results.tsv")
         peer = line.vs_peers[line.best_peer]
         shares = [case["incumbent_share"] for case in query["cases"]]
         found.append(
             (
                 name,
                 f"{len(kept)} of {len(tried)}" if rows else "0001",
-                f"{line.vs_upstream.ratio:.3f} ({line.vs_upstream.ci_low:.3f}-"
-                f"{line.vs_upstream.ci_high:.3f})",
+                f"{verdict.ratio:.3f} ({verdict.ci_low:.3f}-{verdict.ci_high:.3f})",
+                f"{line.vs_upstream.ratio:.3f}",
                 f"{peer.ratio:.3f} {line.best_peer}",
                 f"{line.roofline_share:.0%}",
                 f"{min(shares):.1%} to {max(shares):.1%}",
@@ -60,7 +61,8 @@ def summary():
             )
         )
     heads = (
-        *("target", "kept of tried", "to upstream", "to the best peer", "roofline"),
+        *("target", "kept of tried", "a trial's verdict", "scoreboard", "to the best peer"),
+        "roofline",
         *("share of the query", "query / query with upstream's", "transfer"),
     )
     return table(heads, found)
