@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import LogLocator, NullLocator
 
 from workbench import integrate, ledger, scoreboard, targets
 from workbench.publish import style
@@ -161,6 +162,9 @@ def draw_lossy():
         axes.plot(hull.ns / 1e3, hull.q, "-", color=style.GREY, linewidth=1, zorder=0)
         axes.axhline(0.95, color=style.PALE, zorder=0)
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(10, (1, 2, 5)))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.set_title(shape, fontsize=9)
         axes.set_xlabel("µs a query (logarithmic)", fontsize=9)
         style.bare(axes)
