@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -10,7 +9,7 @@ import time
 
 import pytest
 
-from workbench import cli, ledger, overview, trial
+from workbench import cli, ledger, overview, targets, trial
 from workbench.errors import Infrastructure, Usage
 
 
@@ -33,7 +32,7 @@ def one_line(err):
 def test_unknown_target_suggests_near_names(run):
     code, out, err = run("trial", "pq_12")
     assert (code, out) == (64, "")
-    assert "did you mean pq_l2?" in err
+    assert "did you mean pq_l2 or " in err
     assert one_line(err)
 
 
@@ -118,9 +117,9 @@ def test_targets_lists_what_is_there(run):
     code, out, _ = run("targets", "--json")
     assert code == 0
     rows = json.loads(out)
-    assert [r["target"] for r in rows] == ["pq_l2"]
-    assert rows[0]["ratio"] is None
-    assert "not measured here" in run("targets")[1]
+    assert [r["target"] for r in rows] == targets.names()
+    assert {r["ratio"] for r in rows} == {None}  # nothing was tried in this project
+    assert {"pq_l2", "fsst"} <= set(run("targets")[1].split())
 
 
 def test_no_arguments_show_the_help(run):
@@ -142,10 +141,6 @@ def test_markup_in_a_text_is_text(run, project, monkeypatch):
     described(project, "[/b] :warning: [red]")
     code, out, _ = run("history", "pq_l2")
     assert (code, "[/b] :warning: [red]" in out) == (0, True)
-    path = project / "targets" / "pq_l2" / "target.toml"
-    path.write_text(re.sub("(?m)^title = .*", 'title = "[/x]"', path.read_text()))
-    code, out, _ = run("targets")
-    assert (code, "[/x]" in out) == (0, True)
 
 
 REFUSED = """
@@ -233,7 +228,8 @@ def test_lessons_are_appended(run, project):
 
 def test_a_new_target_is_a_candidate_that_trial_refuses(run, project):
     assert run("new-target", "pq_other", "--like", "pq_l2")[0] == 0
-    assert [r["status"] for r in json.loads(run("targets", "--json")[1])] == ["landed", "candidate"]
+    rows = json.loads(run("targets", "--json")[1])
+    assert [r["status"] for r in rows if r["target"] == "pq_other"] == ["candidate"]
     code, _, err = run("trial", "pq_other")
     assert code == 4
     assert "call_site" in err
