@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 
 from workbench import oracles, roofline, runner, targets
+from workbench.contest import TURN_NS
+from workbench.lane import MAX_BATCH
 from workbench.targets import Arrays, Target, Workload
 
 KERNELS, UPSTREAM = "kernels", "upstream"
-TURN_NS, MAX_BATCH = 150_000, 8
+
 MIN_ROUNDS = 3
-Call = Callable[[Arrays], None]
 
 
 @dataclass(frozen=True)
