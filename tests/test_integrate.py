@@ -7,8 +7,8 @@ import subprocess
 import numpy as np
 import pytest
 
-from workbench import cli, incumbent, integrate, ledger, policy, targets
-from workbench.integrate import CallSiteRecord, Histogram
+from workbench import cli, incumbent, integrate, ledger, policy, targets, transfer
+from workbench.transfer import CallSiteRecord, Case, Histogram
 
 SMALL = """
 from workbench.callsites import ivf_pq
@@ -52,6 +52,10 @@ def record_of(project, **changes):
     return CallSiteRecord(**{**known, **changes})
 
 
+def case(ratio, ci_low, ci_high):
+    return Case("1M", "and", ratio, ci_low, ci_high, 1e3, 1e3, 0.5, 0.5, 10)
+
+
 def test_a_kernel_is_raced_in_the_query_and_the_finding_is_published(site):
     found = integrate.run("pq_l2", root=site)
     assert found.failure is None
@@ -64,7 +68,7 @@ def test_a_kernel_is_raced_in_the_query_and_the_finding_is_published(site):
     assert case.incumbent_share > 0
     assert all(sum(h.counts) > 0 for h in found.asked)
     published = json.loads((site / "reports" / "callsites" / "pq_l2.json").read_text())
-    assert published == json.loads(found.to_json()) == integrate.read(site, "pq_l2")
+    assert published == json.loads(found.to_json()) == transfer.read(site, "pq_l2")
     assert (site / "reports" / "callsites" / "pq_l2.png").read_bytes().startswith(b"\x89PNG")
     assert f"transfer: {found.transfer}" in found.sentence
 
@@ -75,13 +79,14 @@ def test_a_wrong_answer_of_the_query_is_exit_2(site, capsys):
     path.write_text(upstream.replace("out[:] = 0.0", "out[:] = 0.5"))
     assert cli.run(["integrate", "pq_l2"]) == 2
     assert "the query's answer is wrong: 32x4x256/2-probes" in capsys.readouterr().out
-    published = integrate.read(site, "pq_l2")
+    published = transfer.read(site, "pq_l2")
     assert (published["transfer"], published["ratio"]) == (None, None)
 
 
 def test_a_keep_that_loses_is_revoked_by_a_new_row(project, monkeypatch):
     rows = ledger.path(project / "targets" / "pq_l2", "performance")
-    lost = record_of(project, transfer="loses", ratio=1.2, ci_low=1.1, ci_high=1.3)
+    cases = (case(1.2, 1.1, 1.3),)
+    lost = record_of(project, transfer="loses", ratio=1.2, ci_low=1.1, ci_high=1.3, cases=cases)
     kept = {
         **dict.fromkeys(f.name for f in dataclasses.fields(ledger.Row)),
         **{"commit": "0" * 12, "timestamp": "2026-01-01T00:00:00+00:00", "description": "faster"},
@@ -95,6 +100,7 @@ def test_a_keep_that_loses_is_revoked_by_a_new_row(project, monkeypatch):
     assert rows.read_bytes().startswith(before)
     last = ledger.read(rows)[-1]
     assert (last.status, last.reason, last.ratio) == ("revoke", "call-site", 1.2)
+    assert last.description == "slower than upstream in the query: 1M/and 1.2000 (1.1000 to 1.3000)"
     assert ledger.best(ledger.read(rows), lost.host_class) is None
     # it is revoked once
     assert not integrate.run("pq_l2", root=project).revoked
@@ -115,15 +121,27 @@ def test_nothing_else_touches_the_ledger(project, monkeypatch, outcome):
     [(0.8, 0.99, "wins"), (0.8, 1.0, "none"), (1.0, 1.1, "none"), (1.001, 1.1, "loses")],
 )
 def test_transfer_asks_whether_the_interval_excludes_1(low, high, said):
-    assert integrate.transfer(low, high) == said
+    assert transfer.sum_up(low, high, (), 1.05) == said
+
+
+@pytest.mark.parametrize(
+    ("worst", "said"),
+    [
+        (case(1.105, 1.071, 1.135), "loses"),  # the seek whose mean over OR and AND was 1.022
+        (case(1.049, 1.02, 1.07), "wins"),  # within the guardrail
+        (case(1.2, 0.95, 1.4), "wins"),  # not known to be slower
+    ],
+)
+def test_one_kind_of_query_that_is_slower_beyond_the_guardrail_loses(worst, said):
+    assert transfer.sum_up(0.9, 0.98, (case(0.8, 0.7, 0.9), worst), 1.05) == said
 
 
 def test_a_histogram_counts_everything():
     rng = np.random.default_rng(1)
     for top in (1, 5, 32, 33, 1_000_000):
         values = rng.integers(top, size=500)
-        found = integrate.histogram("x", values)
+        found = transfer.histogram("x", values)
         assert sum(found.counts) == 500
         assert list(found.starts) == sorted(set(found.starts))
         assert found.counts[0] == (values == 0).sum()
-    assert integrate.histogram("x", np.zeros(0, int)) == Histogram("x", (0,), (0,))
+    assert transfer.histogram("x", np.zeros(0, int)) == Histogram("x", (0,), (0,))

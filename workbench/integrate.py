@@ -6,16 +6,12 @@ sampled answer of every block held against what upstream itself answers.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
 import hashlib
-import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,102 +29,19 @@ from workbench import (
     stats,
     targets,
     ticks,
+    transfer,
 )
-from workbench.child import CandidateFailure, Watchdog
+from workbench.child import CandidateFailure
 from workbench.files import write_whole
-from workbench.forkserver import ForkServer, Servers
 from workbench.lane import MAX_BATCH, Lane, Plan, plan
 from workbench.setting import Options, Setting, settle
-from workbench.trial import ignore_progress
-
-Transfer = Literal["wins", "none", "loses"]
+from workbench.transfer import CallSiteRecord, Case, Histogram
 
 PROCESSES = stats.MAX_PROCESSES
 # A whole query compiles for longer than a kernel.
 ANSWER_SECONDS = 180.0
 SHARE_TURNS = 24
 ASKED_QUERIES = 32
-UNIT_BINS = 32
-SCHEMA_VERSION = 1
-
-
-@dataclass(frozen=True)
-class Case:
-    """One kind of query; times are ns a query, shares are of the query's time."""
-
-    shape: str
-    distribution: str
-    ratio: float
-    ci_low: float
-    ci_high: float
-    candidate_ns: float
-    incumbent_ns: float
-    candidate_share: float
-    incumbent_share: float
-    kernel_calls: float
-
-
-@dataclass(frozen=True)
-class Histogram:
-    """What the caller asked: ``counts[i]`` values from ``starts[i]`` up to the next start."""
-
-    label: str
-    starts: tuple[int, ...]
-    counts: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class CallSiteRecord:
-    """What became of a kernel's gain in the real query.
-
-    Attributes
-    ----------
-    transfer : str or None
-        ``wins`` or ``loses`` when the interval of the query's ratio excludes 1, else ``none``;
-        None when an answer was wrong.
-    ratio, ci_low, ci_high : float or None
-        Query with the candidate / query with the incumbent, mean over the kinds of query.
-    failure : str or None
-        What was wrong.
-    revoked : bool
-        Whether a kept row of the ledger was revoked for it.
-    """
-
-    target: str
-    timestamp: str
-    commit: str
-    kernel_sha256: str
-    incumbent: str
-    incumbent_sha256: str
-    host_class: str
-    host: Mapping[str, Any]
-    versions: Mapping[str, str]
-    transfer: Transfer | None
-    ratio: float | None = None
-    ci_low: float | None = None
-    ci_high: float | None = None
-    processes: int = 0
-    cases: tuple[Case, ...] = ()
-    asked: tuple[Histogram, ...] = ()
-    failure: str | None = None
-    revoked: bool = False
-    schema_version: int = SCHEMA_VERSION
-
-    @property
-    def sentence(self) -> str:
-        """The finding in one line."""
-        if self.transfer is None:
-            return f"the query's answer is wrong: {self.failure}"
-        share = np.mean([case.incumbent_share for case in self.cases])
-        return (
-            f"transfer: {self.transfer} ({self.ratio:.4f} x the query with {self.incumbent}, "
-            f"{self.ci_low:.4f} to {self.ci_high:.4f}; the kernel it replaces is {share:.1%} of "
-            "that query)"
-        )
-
-    def to_json(self) -> str:
-        """One JSON object."""
-        return json.dumps(dataclasses.asdict(self), indent=1) + "\n"
 
 
 def run(
@@ -136,7 +49,7 @@ def run(
     rival: str | None = "upstream",
     *,
     root: Path | None = None,
-    progress: judge.Progress = ignore_progress,
+    progress: judge.Progress = judge.ignore_progress,
 ) -> CallSiteRecord:
     """Race ``targets/<name>/kernels.py`` inside the query of its call site.
 
@@ -175,20 +88,6 @@ def run(
     return found
 
 
-def path(root: Path, name: str) -> Path:
-    """Where the newest finding of a target is published."""
-    return root / "reports" / "callsites" / f"{name}.json"
-
-
-def read(root: Path, name: str) -> dict[str, Any] | None:
-    """Return the newest published finding of a target, or None."""
-    try:
-        finding: dict[str, Any] = json.loads(path(root, name).read_bytes())
-    except FileNotFoundError:
-        return None
-    return finding
-
-
 def _race(setting: Setting, progress: judge.Progress) -> CallSiteRecord:
     target = setting.target.at_call_site()
     rng = np.random.default_rng(setting.seed)
@@ -208,7 +107,7 @@ def _race(setting: Setting, progress: judge.Progress) -> CallSiteRecord:
         transfer=None,
     )
     try:
-        with _bench(target, progress) as (bench, servers):
+        with judge.bench(target, progress, ANSWER_SECONDS) as (bench, servers):
             files = _staged(setting)
             measured: list[contest.Measured] = []
             for replica in range(PROCESSES):
@@ -223,46 +122,18 @@ def _race(setting: Setting, progress: judge.Progress) -> CallSiteRecord:
     replicas = [stats.summarise(m.blocks, len(names)) for m in measured]
     # Not the target's own calibration: a query is another program than its kernel.
     found = stats.estimate(replicas, names, stats.Calibration())
+    cases = _cases(found, *shares)
+    worst = setting.guardrails.worst_ratio
     return dataclasses.replace(
         blank,
-        transfer=transfer(found.ci_low, found.ci_high),
+        transfer=transfer.sum_up(found.ci_low, found.ci_high, cases, worst),
         ratio=found.ratio,
         ci_low=found.ci_low,
         ci_high=found.ci_high,
         processes=found.processes,
-        cases=_cases(found, *shares),
+        cases=cases,
         asked=_asked(target, layout, rng),
     )
-
-
-def transfer(ci_low: float, ci_high: float) -> Transfer:
-    """Sum up an interval of the query's ratio.
-
-    Examples
-    --------
-    >>> transfer(0.91, 0.97), transfer(0.99, 1.01), transfer(1.02, 1.2)
-    ('wins', 'none', 'loses')
-    """
-    return "wins" if ci_high < 1 else "loses" if ci_low > 1 else "none"
-
-
-@contextlib.contextmanager
-def _bench(
-    target: targets.Target, progress: judge.Progress
-) -> Iterator[tuple[judge.Bench, Servers]]:
-    core = max(os.sched_getaffinity(0))
-
-    def waiting() -> None:
-        progress("waiting for the timing core", 0, 0)
-
-    with locks.timing_core(core, waiting), contextlib.ExitStack() as stack:
-        watchdog = Watchdog(ANSWER_SECONDS)
-        stack.callback(watchdog.close)
-        server = ForkServer()
-        stack.callback(server.close)
-        servers = Servers()
-        stack.callback(servers.close)
-        yield judge.Bench(server, watchdog, target, core, progress), servers
 
 
 def _staged(setting: Setting) -> tuple[Path, Path, Path]:
@@ -351,23 +222,9 @@ def _asked(target: targets.Target, layout: Plan, rng: np.random.Generator) -> tu
         asked = target.callsite.asked(load.fixture, load.requests(rng, ASKED_QUERIES))
         for label, found in asked.items():
             values.setdefault(label, []).append(np.asarray(found).ravel())
-    return tuple(histogram(label, np.concatenate(found)) for label, found in values.items())
-
-
-def histogram(label: str, values: NDArray[Any]) -> Histogram:
-    """Count whole numbers: one bin each up to `UNIT_BINS`, else bins that double.
-
-    Examples
-    --------
-    >>> histogram("skipped blocks", np.array([0, 0, 3, 40]))
-    Histogram(label='skipped blocks', starts=(0, 1, 2, 4, 8, 16, 32), counts=(2, 0, 1, 0, 0, 0, 1))
-    """
-    top = int(values.max(initial=0))
-    starts = list(range(top + 1))
-    if top > UNIT_BINS:
-        starts = [0, *(1 << i for i in range(top.bit_length()))]
-    counts, _ = np.histogram(values, [*starts, np.inf])
-    return Histogram(label, tuple(starts), tuple(int(count) for count in counts))
+    return tuple(
+        transfer.histogram(label, np.concatenate(found)) for label, found in values.items()
+    )
 
 
 def _is_kept(setting: Setting) -> bool:
@@ -396,7 +253,7 @@ def _revocation(found: CallSiteRecord) -> ledger.Row:
         "ci_high": found.ci_high,
         "host_class": found.host_class,
         "kernel_sha256": found.kernel_sha256,
-        "description": f"slower in the query of its call site than {found.incumbent}",
+        "description": f"slower than {found.incumbent} in the query: {found.worst}",
     }
     return ledger.Row(**{**unknown, **known})  # type: ignore[arg-type]  # the mixed values of a row
 
@@ -404,7 +261,7 @@ def _revocation(found: CallSiteRecord) -> ledger.Row:
 def _write(setting: Setting, found: CallSiteRecord) -> None:
     """Publish the finding, and put it beside the trial that judged this kernel."""
     root = setting.target.root
-    places = [path(root, found.target)]
+    places = [transfer.path(root, found.target)]
     for trial in sorted(root.glob("reports/trials/*/trial.json"), reverse=True):
         done = record.read(trial)
         if (done.target, done.kernel_sha256) == (found.target, found.kernel_sha256):

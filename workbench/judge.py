@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from workbench import oracles
+from workbench import locks, oracles
 from workbench.child import CandidateFailure, Watchdog
 from workbench.errors import Infrastructure
-from workbench.forkserver import ForkServer
+from workbench.forkserver import ForkServer, Servers
 from workbench.lane import POISON, Lane, Plan, plan
 from workbench.oracles import Agreement, Mismatch
 from workbench.targets import Arrays, Target
@@ -29,6 +31,10 @@ CANDIDATE, INCUMBENT, UPSTREAM = range(3)
 NAMES = ("candidate", "incumbent", "upstream")
 
 Progress = Callable[[str, int, int], None]
+
+
+def ignore_progress(phase: str, done: int, total: int) -> None:
+    """Progress for nobody."""
 
 
 class Incorrect(Exception):
@@ -73,6 +79,32 @@ class Bench:
         finally:
             for lane in opened:
                 lane.close()
+
+
+@contextlib.contextmanager
+def bench(
+    target: Target,
+    progress: Progress,
+    answer_seconds: float = ANSWER_SECONDS,
+    budget_seconds: float = math.inf,
+) -> Iterator[tuple[Bench, Servers]]:
+    """Take the timing core and start all that a measurement needs; ended whatever happens.
+
+    The budget starts once the core is ours: waiting for others is nobody's fault.
+    """
+    core = max(os.sched_getaffinity(0))
+
+    def waiting() -> None:
+        progress("waiting for the timing core", 0, 0)
+
+    with locks.timing_core(core, waiting), contextlib.ExitStack() as stack:
+        watchdog = Watchdog(answer_seconds, time.monotonic() + budget_seconds)
+        stack.callback(watchdog.close)
+        server = ForkServer()
+        stack.callback(server.close)
+        servers = Servers()
+        stack.callback(servers.close)
+        yield Bench(server, watchdog, target, core, progress), servers
 
 
 @contextlib.contextmanager

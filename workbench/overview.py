@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench import host, incumbent, ledger, policy, record
+from workbench import host, incumbent, ledger, policy, record, transfer
 from workbench import targets as target_folders
 from workbench.errors import Usage
 from workbench.targets import Target
@@ -28,19 +28,17 @@ def targets(root: Path | None = None) -> list[dict[str, Any]]:
     ``reports/scoreboard/``, ``transfer`` and ``query_ratio`` of ``reports/callsites/``; None
     where nothing was published. ``stale`` says that one of them judged another kernels.py.
     """
-    from workbench import integrate, scoreboard
+    from workbench import scoreboard
 
     root = root or target_folders.find_root()
     board = scoreboard.read(root)
-    return [
-        _row(target_folders.load(n, root), board, integrate) for n in target_folders.names(root)
-    ]
+    return [_row(target_folders.load(n, root), board) for n in target_folders.names(root)]
 
 
-def _row(target: Target, board: Mapping[str, Any], integrate: Any) -> dict[str, Any]:
+def _row(target: Target, board: Mapping[str, Any]) -> dict[str, Any]:
     trials = ledger.read(ledger.path(target.folder, "performance"))
     found = ledger.best(trials, host_class(target))
-    line, query = board.get(target.name), integrate.read(target.root, target.name)
+    line, query = board.get(target.name), transfer.read(target.root, target.name)
     peer = line.vs_peers[line.best_peer] if line and line.best_peer else None
     digest = incumbent.sha256(target.kernels_path.read_text())
     judged = [line.kernel_sha256] if line else []

@@ -28,7 +28,6 @@ from workbench.contestants import KERNELS, UPSTREAM
 from workbench.errors import Infrastructure
 from workbench.files import write_whole
 from workbench.targets import Target
-from workbench.trial import ignore_progress
 
 REPLICAS = 3
 SECONDS_PER_REPLICA = 4.0
@@ -101,7 +100,7 @@ def run(
     names: Sequence[str] = (),
     *,
     root: Path | None = None,
-    progress: judge.Progress = ignore_progress,
+    progress: judge.Progress = judge.ignore_progress,
 ) -> list[Score]:
     """Race targets and publish the table, the figure and the JSON.
 

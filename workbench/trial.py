@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import os
 import time
 from pathlib import Path
 
@@ -21,17 +19,12 @@ from workbench import (
 )
 from workbench import outcome as outcomes
 from workbench import targets as target_folders
-from workbench.child import CandidateFailure, Watchdog
+from workbench.child import CandidateFailure
 from workbench.errors import Refused
-from workbench.forkserver import ForkServer, Servers
 from workbench.gate import Verdict
 from workbench.outcome import Outcome
 from workbench.record import Failure, TrialRecord
 from workbench.setting import Options, Setting, settle
-
-
-def ignore_progress(phase: str, done: int, total: int) -> None:
-    """Progress for nobody."""
 
 
 def run(
@@ -39,7 +32,7 @@ def run(
     options: Options | None = None,
     *,
     root: Path | None = None,
-    progress: judge.Progress = ignore_progress,
+    progress: judge.Progress = judge.ignore_progress,
 ) -> TrialRecord:
     """Judge ``targets/<name>/kernels.py`` and remember the verdict.
 
@@ -99,19 +92,9 @@ def judge_candidate(setting: Setting, progress: judge.Progress) -> Outcome:
         phase = name
         progress(name, done, total)
 
-    def waiting() -> None:
-        progress("waiting for the timing core", 0, 0)
-
-    core = max(os.sched_getaffinity(0))
-    with locks.timing_core(core, waiting), contextlib.ExitStack() as stack:
+    budget = budget_seconds(setting)
+    with judge.bench(setting.target, note, budget_seconds=budget) as (bench, servers):
         begin = time.monotonic()  # waiting for others is nobody's fault
-        watchdog = Watchdog(judge.ANSWER_SECONDS, begin + budget_seconds(setting))
-        stack.callback(watchdog.close)
-        server = ForkServer()
-        stack.callback(server.close)
-        servers = Servers()
-        stack.callback(servers.close)
-        bench = judge.Bench(server, watchdog, setting.target, core, note)
         try:
             outcome = comparison.compare(setting, bench, servers)
         except judge.Incorrect as error:

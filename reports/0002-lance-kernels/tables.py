@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import LogLocator, NullLocator
 
-from workbench import integrate, ledger, scoreboard, targets
+from workbench import ledger, scoreboard, targets, transfer
 from workbench.publish import style
 
 HERE = Path(__file__).parent
@@ -44,7 +44,7 @@ def summary():
         rows = ledgers().get(name, [])
         kept = [r for r in rows if r.status == "keep"]
         tried = [r for r in rows if r.status in ("keep", "discard", "crash")]
-        line, query = board[name], integrate.read(ROOT, name)
+        line, query = board[name], transfer.read(ROOT, name)
         (verdict,) = ledger.read(HERE / "data" / "committed" / name / "results.tsv")
         peer = line.vs_peers[line.best_peer]
         shares = [case["incumbent_share"] for case in query["cases"]]
@@ -81,7 +81,7 @@ def queries():
             f"{case['kernel_calls']:,.0f}",
         )
         for name in targets.names(ROOT)
-        for case in integrate.read(ROOT, name)["cases"]
+        for case in transfer.read(ROOT, name)["cases"]
     ]
     heads = ("target", "query", "ratio", "a query", "kernel's share, before to after", "calls")
     return table(heads, found)

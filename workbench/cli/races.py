@@ -22,8 +22,9 @@ def integrate(
 ) -> None:
     """Race targets/TARGET/kernels.py inside the real query: does its win survive there.
 
-    Exit 0 when it wins or changes nothing, 1 when it loses (a kept row is revoked then), 2 when
-    the query's answer is wrong. Writes reports/callsites/TARGET.json and its picture.
+    Exit 0 when it wins or changes nothing, 1 when it loses, on average or in one kind of query
+    (a kept row is revoked then), 2 when the query's answer is wrong. Writes
+    reports/callsites/TARGET.json and its picture.
     """
     from workbench import integrate as queries
 

@@ -46,7 +46,7 @@ JUDGE_MODULES = (
 # Runs whenever the judge is imported, so it must be the committed one; but it lists the whole
 # package and changes with it, so it is no part of the digest that makes figures comparable.
 # Nor are the queries around the kernels, which no trial runs.
-ALSO_COMMITTED = ("__init__", "callsites", "upstreams", "integrate")
+ALSO_COMMITTED = ("__init__", "callsites", "upstreams", "integrate", "transfer")
 
 
 def judge_files(root: Path, target_folder: Path) -> dict[str, str]:

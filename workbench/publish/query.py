@@ -11,7 +11,7 @@ from workbench.publish.forest import machine
 from workbench.publish.style import Picture
 
 if TYPE_CHECKING:
-    from workbench.integrate import CallSiteRecord, Histogram
+    from workbench.transfer import CallSiteRecord, Histogram
 
 CASE_INCHES, HISTOGRAM_INCHES, FRAME_INCHES = 0.34, 2.1, 1.7
 
