@@ -32,6 +32,11 @@ BATTERY_DISTRIBUTIONS = (
     "mostly-zero",
 )
 SAMPLE = 320
+# Neither a multiple of the rows of a vector step nor many: the cases are about magnitudes.
+MAGNITUDE_ROWS = 1_003
+# Of more sub-vectors than this no row takes an entry that is a million times its others: added up
+# one after another, as Lance does, 96 of them are up to 1.7 of what is allowed from float64.
+MIXED_SUB_VECTORS = 16
 
 
 def gaussian(rng, vectors, dim):
@@ -119,12 +124,18 @@ def workload(rng, shape, distribution, rows, *, name=None, codes=None, queries=N
     def requests(rng, n):
         return {"query": queries(rng, n, dim) if queries else draw(rng, n)}
 
+    return combo(shape, name or distribution, codebook, codes, requests)
+
+
+def combo(shape, name, codebook, codes, requests):
+    """Build the workload of a codebook f32[m, k, width] and codes u8[n, m]."""
+    dim, sub_vectors, centroids = shape
     return Workload(
         shape="x".join(map(str, shape)),
-        distribution=name or distribution,
+        distribution=name,
         fixture={"codebook": codebook, "codes": codes},
         requests=requests,
-        outputs={"out": ((rows,), "float32")},
+        outputs={"out": ((len(codes),), "float32")},
         scratch={"unit": ((dim,), "float32"), "table": ((sub_vectors, centroids), "float32")},
     )
 
@@ -139,6 +150,57 @@ def odd_queries(rng, n, dim):
     return drawn
 
 
+def scaled(rng, shape, name, scale):
+    """Normals of one magnitude; queries of any length from a thousandth to a thousand times it."""
+    dim, sub_vectors, centroids = shape
+    codebook = scale * rng.standard_normal((sub_vectors, centroids, dim // sub_vectors))
+    codes = rng.integers(centroids, size=(MAGNITUDE_ROWS, sub_vectors), dtype=np.uint8)
+
+    def requests(rng, n):
+        lengths = scale * 10 ** rng.uniform(-3, 3, (n, 1))
+        return {"query": (lengths * rng.standard_normal((n, dim))).astype(np.float32)}
+
+    return combo(shape, name, codebook.astype(np.float32), codes, requests)
+
+
+def mixed_scales(rng, shape, name, *, near):
+    """Vectors of length 1 whose centroids of one part are zero, but for half, a thousand long.
+
+    Half of the rows, or all, take a zero there: their distance is about 2 (0 where ``near``, as
+    each query is then one of them but for its length), next to entries of a million. Fixed point
+    is off by a share of those; float32 is not, as no term of the sum is negative.
+    """
+    dim, sub_vectors, centroids = shape
+    width, half = dim // sub_vectors, centroids // 2
+    large = rng.integers(sub_vectors)
+    vectors = gaussian(rng, centroids, dim).reshape(centroids, sub_vectors, width)
+    vectors[:, large] = 0
+    vectors = unit(vectors.reshape(centroids, dim)).reshape(vectors.shape)
+    codebook = np.ascontiguousarray(vectors.transpose(1, 0, 2))
+    codebook[large, half:] = 1e3 * rng.standard_normal((half, width))
+    codes = rng.integers(centroids, size=(MAGNITUDE_ROWS, sub_vectors), dtype=np.uint8)
+    if sub_vectors > MIXED_SUB_VECTORS:
+        codes[:, large] %= half
+    # whole vectors, to which a query can be near
+    codes[:half] = np.arange(half)[:, None]
+
+    def requests(rng, n):
+        drawn = gaussian(rng, n, dim)
+        if near:
+            drawn = vectors[rng.integers(half, size=n)].reshape(n, dim)
+        return {"query": drawn * (10 ** rng.uniform(-6, 6, (n, 1))).astype(np.float32)}
+
+    return combo(shape, name, codebook, codes, requests)
+
+
+def magnitudes(rng, shape):
+    """Cases at other scales than 1; at one scale alone, fixed point of 23 bits passes."""
+    yield scaled(rng, shape, "tiny", 1e-6)
+    yield scaled(rng, shape, "large", 10 ** rng.uniform(4, 6))
+    yield mixed_scales(rng, shape, "mixed-scales", near=False)
+    yield mixed_scales(rng, shape, "near-rows", near=True)
+
+
 def workloads(rng):
     """Return the nine timed combos."""
     return [
@@ -149,11 +211,13 @@ def workloads(rng):
 
 
 def battery(rng):
-    """Correctness cases: fifteen combos, the edges of the surface, two lengths nobody can know."""
+    """Correctness cases: fifteen combos, magnitudes, edges, two lengths nobody can know."""
     for shape in SHAPES:
         for distribution in BATTERY_DISTRIBUTIONS:
             yield workload(rng, shape, distribution, BATTERY_ROWS)
     small, _, large = SHAPES
+    for shape in (small, large):
+        yield from magnitudes(rng, shape)
 
     def edge(name, shape, rows, codes=None):
         return workload(rng, shape, "gaussian", rows, name=name, codes=codes)

@@ -30,6 +30,11 @@ BATTERY_DISTRIBUTIONS = (
     "mostly-zero",
 )
 SAMPLE = 320
+# Neither a multiple of the rows of a vector step nor many: the cases are about magnitudes.
+MAGNITUDE_ROWS = 1_003
+# Of more sub-vectors than this no row takes an entry that is a million times its others: added up
+# one after another, as Lance does, 96 of them are up to 0.94 of what is allowed from float64.
+MIXED_SUB_VECTORS = 16
 
 
 def gaussian(rng, vectors, dim):
@@ -112,14 +117,80 @@ def workload(rng, shape, distribution, rows, *, name=None, codes=None):
     def requests(rng, n):
         return {"query": draw(rng, n)}
 
+    return combo(shape, name or distribution, codebook, codes, requests)
+
+
+def combo(shape, name, codebook, codes, requests):
+    """Build the workload of a codebook f32[m, k, width] and codes u8[n, m]."""
+    _, sub_vectors, centroids = shape
     return Workload(
         shape="x".join(map(str, shape)),
-        distribution=name or distribution,
+        distribution=name,
         fixture={"codebook": codebook, "codes": codes},
         requests=requests,
-        outputs={"out": ((rows,), "float32")},
+        outputs={"out": ((len(codes),), "float32")},
         scratch={"table": ((sub_vectors, centroids), "float32")},
     )
+
+
+def scaled(rng, shape, name, scale, *, zeros=False):
+    """Magnitudes of normals, times ``scale``, in codebook and queries; no sign, so no cancelling.
+
+    Where large products cancel, Lance's own float32 sums are no truth to hold a kernel to: see
+    `large_dynamic_range`, and `cancelling` for numbers that are. ``scale`` may differ by
+    sub-vector. ``zeros``: half of the centroids of the sub-vector of the largest scale are zero, so
+    that half of the rows, or all, have small distances next to large entries.
+    """
+    dim, sub_vectors, centroids = shape
+    scales = np.broadcast_to(np.asarray(scale, np.float32), sub_vectors)
+    codebook = np.abs(rng.standard_normal((sub_vectors, centroids, dim // sub_vectors), np.float32))
+    codebook *= scales[:, None, None]
+    codes = rng.integers(centroids, size=(MAGNITUDE_ROWS, sub_vectors), dtype=np.uint8)
+    if zeros:
+        large, half = np.argmax(scales), centroids // 2
+        codebook[large, :half] = 0
+        if sub_vectors > MIXED_SUB_VECTORS:
+            codes[:, large] %= half
+
+    def requests(rng, n):
+        return {"query": np.repeat(scales, dim // sub_vectors) * np.abs(gaussian(rng, n, dim))}
+
+    return combo(shape, name, codebook, codes, requests)
+
+
+def cancelling(rng, shape):
+    """Whole numbers; two parts have terms of 4 to 8 million that cancel for a quarter of the rows.
+
+    All magnitudes of a row add up to less than 2**24, so float32 is exact in any order and with or
+    without fused operations; 23 bits for numbers of both signs are not enough for the odd ones.
+    """
+    dim, sub_vectors, centroids = shape
+    width = dim // sub_vectors
+    codebook = rng.integers(-3, 4, (sub_vectors, centroids, width)).astype(np.float32)
+    plus, minus = rng.choice(sub_vectors, 2, replace=False)
+    codebook[[plus, minus]] = 0
+    # twice 2,879 * 2,879, and 96 x 8 x 9 for the rest, are under 2**24
+    codebook[plus, :, 0] = rng.integers(2_048, 2_880, centroids)
+    codebook[minus] = -codebook[plus]
+    codes = rng.integers(centroids, size=(MAGNITUDE_ROWS, sub_vectors), dtype=np.uint8)
+    codes[::4, minus] = codes[::4, plus]
+
+    def requests(rng, n):
+        query = rng.integers(-3, 4, (n, sub_vectors, width)).astype(np.float32)
+        query[:, plus, 0] = query[:, minus, 0] = rng.integers(2_048, 2_880, n)
+        return {"query": query.reshape(n, dim)}
+
+    return combo(shape, "cancelling", codebook, codes, requests)
+
+
+def magnitudes(rng, shape):
+    """Cases at other scales than 1; at one scale alone, fixed point of 23 bits passes."""
+    yield scaled(rng, shape, "tiny", 1e-6)
+    yield scaled(rng, shape, "large", 10 ** rng.uniform(4, 6))
+    mixed = np.ones(shape[1])
+    mixed[rng.integers(shape[1])] = 1e3
+    yield scaled(rng, shape, "mixed-scales", mixed, zeros=True)
+    yield cancelling(rng, shape)
 
 
 def workloads(rng):
@@ -132,11 +203,13 @@ def workloads(rng):
 
 
 def battery(rng):
-    """Correctness cases: fifteen combos, the edges of the surface, two lengths nobody can know."""
+    """Correctness cases: fifteen combos, magnitudes, edges, two lengths nobody can know."""
     for shape in SHAPES:
         for distribution in BATTERY_DISTRIBUTIONS:
             yield workload(rng, shape, distribution, BATTERY_ROWS)
     small, _, large = SHAPES
+    for shape in (small, large):
+        yield from magnitudes(rng, shape)
 
     def edge(name, shape, rows, codes=None):
         return workload(rng, shape, "gaussian", rows, name=name, codes=codes)

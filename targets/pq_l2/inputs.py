@@ -30,6 +30,11 @@ BATTERY_DISTRIBUTIONS = (
     "mostly-zero",
 )
 SAMPLE = 320
+# Neither a multiple of the rows of a vector step nor many: the cases are about magnitudes.
+MAGNITUDE_ROWS = 1_003
+# Of more sub-vectors than this no row takes an entry that is a million times its others: added up
+# one after another, as Lance does, 96 of them are up to 0.99 of what is allowed from float64.
+MIXED_SUB_VECTORS = 16
 
 
 def gaussian(rng, vectors, dim):
@@ -108,14 +113,69 @@ def workload(rng, shape, distribution, rows, *, name=None, codes=None):
     def requests(rng, n):
         return {"query": draw(rng, n)}
 
+    return combo(shape, name or distribution, codebook, codes, requests)
+
+
+def combo(shape, name, codebook, codes, requests):
+    """Build the workload of a codebook f32[m, k, width] and codes u8[n, m]."""
+    _, sub_vectors, centroids = shape
     return Workload(
         shape="x".join(map(str, shape)),
-        distribution=name or distribution,
+        distribution=name,
         fixture={"codebook": codebook, "codes": codes},
         requests=requests,
-        outputs={"out": ((rows,), "float32")},
+        outputs={"out": ((len(codes),), "float32")},
         scratch={"table": ((sub_vectors, centroids), "float32")},
     )
+
+
+def scaled(rng, shape, name, scale):
+    """Normals of one magnitude, queries too."""
+    dim, sub_vectors, centroids = shape
+    codebook = scale * rng.standard_normal((sub_vectors, centroids, dim // sub_vectors))
+    codes = rng.integers(centroids, size=(MAGNITUDE_ROWS, sub_vectors), dtype=np.uint8)
+
+    def requests(rng, n):
+        return {"query": (scale * rng.standard_normal((n, dim))).astype(np.float32)}
+
+    return combo(shape, name, codebook.astype(np.float32), codes, requests)
+
+
+def near_rows(rng, shape, name, scales, offset, shared):
+    """Queries that are rows but for normals of size ``offset``; each sub-vector has its scale.
+
+    Rows take ``shared`` centroids where the scale is largest.
+
+    Most entries of the table are so much larger than a near row's distance that a share of the
+    largest, such as fixed point is off by, is more than that distance; and so is the rounding of
+    |q|^2 + |c|^2 - 2 q.c. float32 keeps it, as a difference of near numbers is exact and no term of
+    the sum is negative.
+    """
+    dim, sub_vectors, centroids = shape
+    codebook = rng.standard_normal((sub_vectors, centroids, dim // sub_vectors), np.float32)
+    codebook *= np.asarray(scales, np.float32).reshape(-1, 1, 1)
+    codes = rng.integers(centroids, size=(MAGNITUDE_ROWS, sub_vectors), dtype=np.uint8)
+    codes[:, np.argmax(scales)] = rng.integers(shared, size=len(codes))
+
+    def requests(rng, n):
+        rows = codebook[np.arange(sub_vectors), codes[rng.integers(len(codes), size=n)]]
+        return {"query": rows.reshape(n, dim) + np.float32(offset) * gaussian(rng, n, dim)}
+
+    return combo(shape, name, codebook, codes, requests)
+
+
+def magnitudes(rng, shape):
+    """Cases at other scales than 1; at one scale alone, fixed point of 23 bits passes."""
+    _, sub_vectors, centroids = shape
+    yield scaled(rng, shape, "tiny", 1e-6)
+    yield scaled(rng, shape, "large", 10 ** rng.uniform(4, 6))
+    mixed = np.ones(sub_vectors)
+    mixed[rng.integers(sub_vectors)] = 1e3
+    # an eighth of the rows, or all, have the query's centroid in the large sub-vector
+    shared = 8 if sub_vectors <= MIXED_SUB_VECTORS else 1
+    yield near_rows(rng, shape, "mixed-scales", mixed, 1, shared)
+    scale = 10 ** rng.uniform(4, 6)
+    yield near_rows(rng, shape, "near-rows", np.full(sub_vectors, scale), 1e-4 * scale, centroids)
 
 
 def workloads(rng):
@@ -128,11 +188,13 @@ def workloads(rng):
 
 
 def battery(rng):
-    """Correctness cases: fifteen combos, the edges of the surface, two lengths nobody can know."""
+    """Correctness cases: fifteen combos, magnitudes, edges, two lengths nobody can know."""
     for shape in SHAPES:
         for distribution in BATTERY_DISTRIBUTIONS:
             yield workload(rng, shape, distribution, BATTERY_ROWS)
     small, _, large = SHAPES
+    for shape in (small, large):
+        yield from magnitudes(rng, shape)
 
     def edge(name, shape, rows, codes=None):
         return workload(rng, shape, "gaussian", rows, name=name, codes=codes)

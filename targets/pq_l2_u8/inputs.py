@@ -36,6 +36,8 @@ BATTERY_DISTRIBUTIONS = (
 # Recall@10 of one query knows only steps of 0.1: the mean of a case is over this many.
 BATTERY_QUERIES = 16
 SAMPLE = 320
+# Neither a multiple of the rows of a vector step nor many: the cases are about magnitudes.
+MAGNITUDE_ROWS = 1_003
 
 
 def gaussian(rng, vectors, dim):
@@ -114,15 +116,33 @@ def workload(rng, shape, distribution, rows, *, name=None, codes=None):
     def requests(rng, n):
         return {"query": draw(rng, n)}
 
+    return combo(shape, name or distribution, codebook, codes, requests)
+
+
+def combo(shape, name, codebook, codes, requests):
+    """Build the workload of a codebook f32[m, k, width] and codes u8[n, m]."""
+    _, sub_vectors, centroids = shape
     return Workload(
         shape="x".join(map(str, shape)),
-        distribution=name or distribution,
+        distribution=name,
         fixture={"codebook": codebook, "codes": codes},
         requests=requests,
-        outputs={"out": ((rows,), "float32")},
+        outputs={"out": ((len(codes),), "float32")},
         scratch={"table": ((sub_vectors, centroids), "float32")},
         batch=BATTERY_QUERIES,
     )
+
+
+def scaled(rng, shape, name, scale):
+    """Normals of one magnitude, queries too: bytes are shares of a query's range at any scale."""
+    dim, sub_vectors, centroids = shape
+    codebook = scale * rng.standard_normal((sub_vectors, centroids, dim // sub_vectors))
+    codes = rng.integers(centroids, size=(MAGNITUDE_ROWS, sub_vectors), dtype=np.uint8)
+
+    def requests(rng, n):
+        return {"query": (scale * rng.standard_normal((n, dim))).astype(np.float32)}
+
+    return combo(shape, name, codebook.astype(np.float32), codes, requests)
 
 
 def workloads(rng):
@@ -135,11 +155,14 @@ def workloads(rng):
 
 
 def battery(rng):
-    """Correctness cases: eighteen combos, the edges of the surface, two lengths nobody can know."""
+    """Correctness cases: eighteen combos, magnitudes, edges, two lengths nobody can know."""
     for shape in SHAPES:
         for distribution in BATTERY_DISTRIBUTIONS:
             yield workload(rng, shape, distribution, BATTERY_ROWS)
     small, _, large = SHAPES
+    for shape in (small, large):
+        yield scaled(rng, shape, "tiny", 1e-6)
+        yield scaled(rng, shape, "large", 10 ** rng.uniform(4, 6))
 
     def edge(name, shape, rows, codes=None):
         return workload(rng, shape, "gaussian", rows, name=name, codes=codes)

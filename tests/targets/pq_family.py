@@ -1,4 +1,4 @@
-"""What the tests of pq_cosine, pq_dot and pq_l2_u8 share: asking a variant, and the definition."""
+"""What the tests of the pq targets share: asking a variant, the definition, a wrong kernel."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from workbench import oracles
 from workbench.targets import Target, Workload
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -93,6 +94,41 @@ def decoded(fixture: Arrays) -> NDArray[np.float64]:
     """The rows that the codes stand for."""
     codebook, codes = fixture["codebook"].astype(np.float64), fixture["codes"]
     return codebook[np.arange(len(codebook)), codes].reshape(len(codes), codebook[:, 0].size)
+
+
+def fixed_point(reference: types.ModuleType, one: float = 0.0) -> types.SimpleNamespace:
+    """The reference with table entries of 23 bits, which is wrong at other scales than 1.
+
+    As the kernels that were kept and taken back, but kinder: its step is a share of the largest
+    entry there is, not of the largest there could be. ``one`` is what Lance adds to an entry.
+    """
+
+    def distances(state: Any, table: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        entries = table.astype(np.float64) - one
+        step = np.abs(entries).max() / 2**23 or 1.0
+        steps = np.rint(entries / step).astype(np.int64)
+        codes = state[1]
+        out[:] = one + step * steps[np.arange(len(steps)), codes].sum(axis=1)
+
+    exported = {
+        name: getattr(reference, name)
+        for name in ("setup", "normalise", "distance_table")
+        if hasattr(reference, name)
+    }
+    return types.SimpleNamespace(**exported, distances=distances)
+
+
+def refused(target: Target, variant: Any) -> set[str]:
+    """Names of the battery's cases whose distances a variant gets wrong."""
+    rng = np.random.default_rng(2)
+    found = set()
+    for load in target.inputs.battery(rng):
+        requests = load.requests(rng, 2)
+        got = {"out": answer(variant, load.fixture, requests["query"])}
+        want = target.reference.answer(load.fixture, requests)
+        if isinstance(oracles.check(target.spec["oracle"], got, want), oracles.Mismatch):
+            found.add(load.name)
+    return found
 
 
 def allocates(function: Any) -> bool:

@@ -153,6 +153,25 @@ def test_lance_does_not_halve_the_distance() -> None:
     np.testing.assert_allclose(case.outputs["out"][0], np.square(gap).sum(axis=1), rtol=1e-5)
 
 
+def test_fixed_point_passes_at_one_scale_and_is_refused_at_mixed_ones() -> None:
+    # all that is refused has been added since two such kernels were kept
+    assert pq_family.refused(TARGET, pq_family.fixed_point(TARGET.reference)) == {
+        f"{shape}/{case}"
+        for shape in ("128x16x256", "768x96x256")
+        for case in ("mixed-scales", "near-rows")
+    }
+
+
+def test_the_battery_has_several_magnitudes() -> None:
+    largest = {
+        load.distribution: np.abs(load.fixture["codebook"]).max()
+        for load in TARGET.inputs.battery(np.random.default_rng(2))
+    }
+    assert largest["tiny"] < 1e-5
+    assert largest["large"] > 1e4
+    assert 1e3 < largest["mixed-scales"] < 1e4
+
+
 def test_a_seed_draws_the_same_inputs_twice(questions: list[pq_family.Question]) -> None:
     for first, second in zip(questions, pq_family.questions(TARGET), strict=True):
         assert pq_family.as_bytes(first) == pq_family.as_bytes(second)

@@ -128,6 +128,25 @@ def test_no_row_has_a_finite_distance_to_a_query_that_is_not_finite(
     assert not np.isfinite(pq_family.answer(VARIANTS[name], fixture, query[None])).any()
 
 
+def test_fixed_point_passes_at_one_scale_and_is_refused_at_mixed_ones() -> None:
+    # all that is refused has been added since two such kernels were kept
+    assert pq_family.refused(TARGET, pq_family.fixed_point(TARGET.reference, one=1.0)) == {
+        f"{shape}/{case}"
+        for shape in ("128x16x256", "768x96x256")
+        for case in ("mixed-scales", "cancelling")
+    }
+
+
+def test_the_battery_has_several_magnitudes() -> None:
+    largest = {
+        load.distribution: np.abs(load.fixture["codebook"]).max()
+        for load in TARGET.inputs.battery(np.random.default_rng(2))
+    }
+    assert largest["tiny"] < 1e-5
+    assert largest["large"] > 1e4
+    assert 1e3 < largest["mixed-scales"] < 1e4
+
+
 def test_a_seed_draws_the_same_inputs_twice(questions: list[pq_family.Question]) -> None:
     for first, second in zip(questions, pq_family.questions(TARGET), strict=True):
         assert pq_family.as_bytes(first) == pq_family.as_bytes(second)

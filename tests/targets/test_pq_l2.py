@@ -8,6 +8,7 @@ from typing import Any
 
 import naive
 import numpy as np
+import pq_family
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -149,6 +150,25 @@ def test_the_hot_path_has_no_allocation_in_its_code(module: types.ModuleType) ->
     for function in (module.distance_table, module.distances):
         for code in function.inspect_llvm().values():
             assert "NRT_MemInfo_alloc" not in code
+
+
+def test_fixed_point_passes_at_one_scale_and_is_refused_at_mixed_ones() -> None:
+    # all that is refused has been added since two such kernels were kept
+    assert pq_family.refused(TARGET, pq_family.fixed_point(TARGET.reference)) == {
+        f"{shape}/{case}"
+        for shape in ("128x16x256", "768x96x256")
+        for case in ("mixed-scales", "near-rows")
+    }
+
+
+def test_the_battery_has_several_magnitudes() -> None:
+    largest = {
+        load.distribution: np.abs(load.fixture["codebook"]).max()
+        for load in TARGET.inputs.battery(np.random.default_rng(2))
+    }
+    assert largest["tiny"] < 1e-5
+    assert largest["large"] > 1e4
+    assert 1e3 < largest["mixed-scales"] < 1e4
 
 
 def test_a_seed_draws_the_same_inputs_twice() -> None:
