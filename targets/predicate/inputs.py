@@ -11,6 +11,7 @@ Timed plans, over whole batches of 8,192 rows:
 - ``either`` (the outlier): i64 IN (64 constants) OR f64 >= limit.
 """
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -159,8 +160,8 @@ def filter_workload(shape, name, plan, rows, draw, constants):
         distribution=name,
         fixture={"nodes": nodes, "rows": np.array([rows])},
         requests=requests,
-        # Short spellings and few arrays: all cases of the battery reach a runner in one message
-        # of at most 64 KiB.
+        # Short spellings and few arrays: all cases of the battery reach a runner in one message,
+        # 74 KB of the 208 KiB that a socket carries.
         outputs={
             "bits": ((words,), "<u8"),
             "known": ((words,), "<u8"),
@@ -231,8 +232,22 @@ def draw_extremes(rng, columns, validity, *, constants, nulls=1):
     return [int(rng.choice(extremes(column))) for column in constants]
 
 
+def draw_below_zero(rng, columns, validity, *, column):
+    """Extremes beside a constant with its sign set: -0.0, -1, -infinity or a -NaN."""
+    draw_extremes(rng, columns, validity, constants=[])
+    found = extremes(column)
+    return [int(rng.choice(found[found < 0]))]
+
+
 def battery(rng):
-    """Correctness cases: every timed plan and distribution, every operator, the edges."""
+    """Correctness cases, in all of which bench.py watches what lies behind the row numbers."""
+    for case in cases(rng):
+        fixture = {**case.fixture, "watched": np.ones(1, np.int64)}
+        yield dataclasses.replace(case, fixture=fixture)
+
+
+def cases(rng):
+    """Every timed plan and distribution, every operator, the edges."""
     for plan in PLANS:
         for name, distribution in TIMED_DISTRIBUTIONS.items():
             yield workload(plan, name, 4_096, *distribution)
@@ -280,3 +295,11 @@ def battery(rng):
     unknown = ((COMPARE, I32, 6, 0, 1, 0, 0),)
     draw = functools.partial(draw_extremes, constants=[I32])
     yield filter_workload("i32", "unknown-operator", unknown, 300, draw, 1)
+    # Beside a negative constant a kernel may turn the order of floats round by the operator's
+    # bits: then 6 looked like equality to one that was kept. The last two are 2 in 3 or 32 bits.
+    for column in (F32, F64):
+        for op in (-1, 6, 7, 10, 2**32 + 2):
+            unknown = ((COMPARE_TOTAL, column, op, 0, 1, 0, 0),)
+            draw = functools.partial(draw_below_zero, column=column)
+            name = f"op{op}-unknown-operator"
+            yield filter_workload(COLUMNS[column], name, unknown, 300, draw, 1)

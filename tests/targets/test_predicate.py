@@ -6,6 +6,7 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import contract
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -342,7 +343,12 @@ def test_the_battery_has_the_floor_of_shapes_and_distributions_and_all_edges() -
     assert {0, 1, 63, 64, 65, 8_191, 8_193} <= sizes
     requests = {w.name: (w.fixture, w.requests(rng, 2)) for w in battery}
     found = {name: TARGET.reference.answer(*asked) for name, asked in requests.items()}
-    assert (found["i32/unknown-operator"]["status"] == UNKNOWN_OP).all()
+    unknown = [name for name in found if name.endswith("unknown-operator")]
+    assert len(unknown) == 11
+    for name in unknown:
+        assert (found[name]["status"] == UNKNOWN_OP).all()
+        if name != "i32/unknown-operator":
+            assert (requests[name][1]["constants"] < 0).all()
     assert all(
         (answer["status"] == 0).all()
         for name, answer in found.items()
@@ -353,8 +359,61 @@ def test_the_battery_has_the_floor_of_shapes_and_distributions_and_all_edges() -
     assert (found["i64_in/0-listed"]["count"] == 0).all()
 
 
+def faulty(**functions: Any) -> types.ModuleType:
+    """kernels.py with some of its functions replaced."""
+    module = types.ModuleType("faulty")
+    surface = {name: getattr(TARGET.kernels, name) for name in TARGET.surface}
+    vars(module).update({**surface, **functions})
+    return module
+
+
+@pytest.mark.parametrize(("unknown", "taken_for"), [(6, 0), (-1, 1), (10, 2)])
+def test_the_battery_finds_an_unknown_operator_beside_a_negative_float(
+    unknown: int, taken_for: int
+) -> None:
+    """The fault of trial 4's kernel: it mirrored an operator by ``op ^ 6``, so 6 was equality."""
+    right = TARGET.kernels.compare_total
+
+    @njit
+    def compare_total(values: Any, op: int, constant: Any, out: Any) -> Any:
+        known = taken_for if constant < 0 and op == unknown else op
+        return right(values, known, constant, out)
+
+    found = contract.disagreements(TARGET, faulty(compare_total=compare_total))
+    name = f"op{unknown}-unknown-operator"
+    assert {case.split(":")[0] for case in found} == {f"f32/{name}", f"f64/{name}"}
+
+
+def test_the_battery_finds_a_select_that_writes_behind_its_last_row() -> None:
+    """The other one: a whole register was stored wherever the array had room for it."""
+    right = TARGET.kernels.select
+
+    @njit
+    def select(bits: Any, known: Any, first: int, rows: NDArray[Any]) -> Any:
+        count = right(bits, known, first, rows)
+        if 0 <= count < len(rows):
+            rows[count] = first
+        return count
+
+    variant = faulty(select=select)
+    found = contract.disagreements(TARGET, variant)
+    assert {case.split("/")[0] for case in found} >= {*TARGET.inputs.PLANS, *COLUMNS}
+    case = next(iter(TARGET.inputs.battery(np.random.default_rng(0))))
+    requests = case.requests(np.random.default_rng(0), 3)
+    assert (ask(variant, case.fixture, requests)["status"] == TARGET.bench.WROTE_BEHIND).all()
+    timed = {name: array for name, array in case.fixture.items() if name != "watched"}
+    assert (ask(variant, timed, requests)["status"] == 0).all()
+
+
+def test_timed_plans_compile_their_loop_and_are_not_watched() -> None:
+    for workload in TARGET.inputs.workloads(np.random.default_rng(0)):
+        assert "watched" not in workload.fixture
+        loop = TARGET.bench.loop_of(TARGET.upstream, workload.fixture["nodes"])
+        assert hasattr(loop, "py_func")
+
+
 @pytest.mark.parametrize("plan", ["range", "mixed", "either"])
-def test_timed_requests_keep_the_share_of_rows_they_are_named_after(plan: str) -> None:
+def test_timed_requests_requests_keep_the_share_of_rows_they_are_named_after(plan: str) -> None:
     rng = np.random.default_rng(0)
     kept = {}
     for workload in TARGET.inputs.workloads(rng):
