@@ -1,7 +1,9 @@
-"""A posting list's cursor by vectors: 16 first ids at once, then the 128 ids of a block at once.
+"""A posting list's cursor by vectors: the 16 ids at the cursor, then 16 blocks, then a block's 128.
 
-Every function has one exit and takes its arrays out of no `if` that ends before they are used
-again, because numba only then drops their reference counts (140 ns a pair of calls).
+In a query 93 % of all seeks end among the 16 ids at the cursor, so these are looked at first. The
+code around them is kept small, every function has one exit, and no `if` is the last to use an array
+of the state: the query inlines these functions only while LLVM finds them cheap and numba can drop
+the arrays' reference counts. Where that fails the whole query takes three times as long.
 """
 
 import numpy as np
@@ -16,16 +18,13 @@ LARGEST_ID = (1 << 32) - 1
 BLOCK_SHIFT = 7
 BLOCK = 128
 LANES = 16
-# Entries behind a sidecar's last, so that a vector may be read behind any block.
-PAD = 32
 
 
 @njit
 def setup(ids, first_ids):
     """Open a list; one whose ids do not ascend, or whose first ids are others', is invalid.
 
-    The sidecars are the first ids of every block, every 16th and every 256th: together less than
-    one part in a hundred of the list. A list that is shorter than a block is filled up to one.
+    A list that is shorter than a block is filled up to one with the largest id.
     """
     length = len(ids)
     blocks = (length + BLOCK - 1) >> BLOCK_SHIFT
@@ -39,19 +38,23 @@ def setup(ids, first_ids):
     if end == INVALID:
         length, first_ids = 0, first_ids[:0]
     if length < BLOCK:
-        ids = padded(ids[:length], 1, BLOCK - length)
-    firsts, seconds = padded(first_ids, 1, PAD), padded(first_ids, LANES, PAD)
-    return ids, firsts, seconds, padded(first_ids, LANES * LANES, PAD), length, end
+        short, ids = ids, np.full(BLOCK, LARGEST_ID, np.uint32)
+        ids[:length] = short[:length]
+    return ids, block_limits(first_ids), length, end
 
 
 @njit
-def padded(ids, step, pad):
-    """Every ``step``-th id, then the largest id ``pad`` times."""
-    count = (len(ids) + step - 1) // step
-    result = np.full(count + pad, LARGEST_ID, np.uint32)
-    for i in range(count):
-        result[i] = ids[i * step]
-    return result
+def block_limits(first_ids):
+    """The largest id that can lie in each block, and behind the last 16 times the largest id.
+
+    A block is passed where its limit is below the id: one comparison for ids and blocks, and
+    none passes the last block. It is the only sidecar: a state with three made the AND queries of
+    the call site 13 % slower.
+    """
+    limits = np.full(len(first_ids) + LANES, LARGEST_ID, np.uint32)
+    for block in range(1, len(first_ids)):
+        limits[block - 1] = first_ids[block] - 1
+    return limits
 
 
 @njit
@@ -67,54 +70,39 @@ def as_id(least_id):
 
 
 @njit
-def ahead(sidecar, at, wanted):
-    """Last of the entry ``at`` and the 16 behind it that is not beyond ``wanted``."""
-    passed = simd.count(simd.load(simd.u32x16, sidecar, at + 1) <= wanted)
-    return min(at + passed, len(sidecar) - PAD - 1)
+def below(ids, start, wanted):
+    """How many of the 16 ids from ``start`` on are below ``wanted``."""
+    return simd.count(simd.load(simd.u32x16, ids, start) < wanted)
 
 
 @njit
-def find_block(firsts, seconds, thirds, block, wanted):
-    """Last block from ``block`` on whose first id is at most ``wanted``, or ``block`` itself.
+def find_block(limits, block, wanted):
+    """First block from ``block`` on that can hold ``wanted``, 16 blocks a step.
 
-    More than 16 blocks away it is found from the coarsest sidecar down. That happens once: the
-    loop is an `if` whose arrays numba can follow.
+    No step's address waits for what the step before found, so that steps overlap.
     """
-    start = block
-    found = ahead(firsts, start, wanted)
-    while found - start == LANES:
-        third = start >> 8
-        step = ahead(thirds, third, wanted)
-        while step - third == LANES:
-            third = step
-            step = ahead(thirds, third, wanted)
-        second = ahead(seconds, max(step << 4, start >> 4), wanted)
-        start = max(second << 4, start)
-        found = ahead(firsts, start, wanted)
-    return max(block, found)
-
-
-@njit
-def count_below(ids, start, wanted):
-    """How many of the 128 ids from ``start`` on are below ``wanted``."""
-    total = 0
-    for i in range(start, start + BLOCK, LANES):
-        total += simd.count(simd.load(simd.u32x16, ids, i) < wanted)
-    return total
+    while limits[np.uint64(block + LANES - 1)] < wanted:
+        block += LANES
+    return block + below(limits, block, wanted)
 
 
 @njit
 def next(state, cursor, least_id):
     """Move to the first id that is at least ``least_id``, never back, and return it."""
-    ids, firsts, seconds, thirds, length, end = state
-    blocks = len(firsts) - PAD
+    ids, limits, length, end = state
     wanted = as_id(least_id)
     index = within(cursor[0], length)
-    block = find_block(firsts, seconds, thirds, index >> BLOCK_SHIFT, wanted)
-    # the last block may be partial: the 128 ids that end with the list are as good
-    start = min(block << BLOCK_SHIFT, len(ids) - BLOCK)
-    index = max(index, start + count_below(ids, start, wanted))
-    index = index if least_id <= LARGEST_ID else length
+    start = min(index, len(ids) - LANES)
+    passed = below(ids, start, wanted)
+    if passed == LANES:
+        block = find_block(limits, index >> BLOCK_SHIFT, wanted)
+        # the last block may be partial: the 128 ids that end with the list are as good
+        start = min(block << BLOCK_SHIFT, len(ids) - BLOCK)
+        passed = 0
+        for i in range(start, start + BLOCK, LANES):
+            passed += below(ids, i, wanted)
+    blocks = len(limits) - LANES  # here, so that the `if` is not the last to use it
+    index = max(index, start + passed) if least_id <= LARGEST_ID else length
     cursor[0] = index
     cursor[1] = index >> BLOCK_SHIFT if index < length else blocks
     found = np.int64(ids[np.uint64(min(index, len(ids) - 1))])
@@ -124,8 +112,8 @@ def next(state, cursor, least_id):
 @njit
 def shallow_next(state, cursor, least_id):
     """Move the block cursor to the block that can hold ``least_id``; no id is looked at."""
-    _, firsts, seconds, thirds, _, end = state
-    block = within(cursor[1], len(firsts) - PAD)
-    block = find_block(firsts, seconds, thirds, block, as_id(least_id))
+    _, limits, _, end = state
+    block = within(cursor[1], len(limits) - LANES)
+    block = find_block(limits, block, as_id(least_id))
     cursor[1] = block
     return block if end != INVALID else np.int64(INVALID)
