@@ -294,6 +294,9 @@ def edges(rng):
     yield one((8_192, 2, (500, 50)), name="largest-frequency", deck=[LARGEST, LARGEST - 1, 2**31])
     yield one((8_192, 2, (500, 50)), name="lengths-0-and-1", lengths=np.arange(8_192) % 2)
     yield one((8_192, 2, (500, 50)), name="largest-length", lengths=np.full(8_192, LARGEST))
+    # more lengths than 16-bit codes can tell apart
+    shape = (70_000, 4, (2_000, 500))
+    yield one(shape, name="every-length-once", lengths=rng.permutation(70_000))
     documents = int(rng.integers(4_097, 60_000))
     counts = tuple(int(c) for c in rng.integers(1, 1_500, 3))
     yield one((documents, 2, counts), name="random-size")
