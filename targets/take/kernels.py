@@ -39,8 +39,18 @@ def take_fixed(values, ids, out):
         return TOO_SHORT
     rows = np.uint64(len(values))
     if values.ndim == 1:
-        # flat already, but numba must not see two dimensions here
-        return _take_narrow(values.reshape(-1), ids, out.reshape(-1))
+        whole, code = 0, 0
+        # a short list is over before a prefetch helps, and scans ask for few rows of a chunk
+        if len(ids) > AHEAD:
+            whole = len(ids) // GROUP * GROUP
+            code = _take_groups(values, ids, out, whole)
+        for i in range(whole, len(ids)):
+            row = ids[np.uint64(i)]
+            if code != 0 or row >= rows:
+                code = BEYOND
+                break
+            out[i] = values[row]
+        return code
     if out.shape[1] < values.shape[1]:
         return TOO_SHORT
     source, target = values.view(np.uint8), out.view(np.uint8)
@@ -49,13 +59,12 @@ def take_fixed(values, ids, out):
 
 
 @njit
-def _take_narrow(values, ids, out):
-    """Copy single values; 64 bytes of neighbours at a time, where both arrays have as many."""
+def _take_groups(values, ids, out, whole):
+    """Copy the first ``whole`` values; 64 bytes of neighbours at a time where there is room."""
     rows = np.uint64(len(values))
     source, target = values.view(np.uint8), out.view(np.uint8)
     width = len(source) // max(len(values), 1)
     moved = max(GROUP * width, 64)
-    whole = len(ids) // GROUP * GROUP
     for i in range(0, whole, GROUP):
         if _any_beyond(ids, i, rows):
             return BEYOND
@@ -72,10 +81,6 @@ def _take_narrow(values, ids, out):
                 simd.prefetch(values, np.intp(ids[np.uint64(ahead + part)]))
                 k = np.uint64(i + part)
                 out[k] = values[ids[k]]
-    for i in range(whole, len(ids)):
-        if ids[i] >= rows:
-            return BEYOND
-        out[i] = values[ids[i]]
     return 0
 
 
