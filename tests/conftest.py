@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench import comparison, contest, gate, stats
+from workbench import comparison, contest, stats
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 COPIED = ("targets", "notebooks", "snapshots", "pyproject.toml", ".gitignore")
@@ -67,5 +67,4 @@ def quick(monkeypatch):
     monkeypatch.setattr(contest, "MEASURE_SECONDS", 0.05)
     monkeypatch.setattr(contest, "MIN_ROUNDS", 3)
     monkeypatch.setattr(comparison, "BASELINE_PROCESSES", 3)
-    for module in (stats, gate):
-        monkeypatch.setattr(module, "MAX_PROCESSES", 2)
+    monkeypatch.setattr(stats, "MAX_PROCESSES", 2)

@@ -1,3 +1,8 @@
+import mmap
+import signal
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -41,3 +46,40 @@ def test_a_state_that_does_not_fit_is_a_memory_error(arena):
     layout.end = ARENA_BYTES - 8
     with pytest.raises(MemoryError, match="1024 MB"):
         arena.place((np.zeros(100),), layout)
+
+
+@pytest.mark.parametrize("edge", ["begin", "end"])
+def test_a_guarded_array_touches_what_is_forbidden(edge):
+    layout = Layout(edge)
+    slots = [layout.add((n,), "<i4") for n in (1, 1024, 3000, 1 << 20)]
+    assert all(part % mmap.PAGESIZE == 0 for guard in layout.guards for part in guard)
+    ends = [(begin, begin + size) for begin, size in layout.guards]
+    assert ends == sorted(ends)
+    for i, slot in enumerate(slots):
+        (_, before), (behind, far) = ends[2 * i : 2 * i + 2]
+        assert before <= slot.offset
+        assert slot.offset + slot.nbytes <= behind
+        assert (slot.offset == before) if edge == "begin" else slot.offset + slot.nbytes == behind
+        assert far - behind >= slot.nbytes  # the next request would lie there
+
+
+TOUCHED = """
+import os, sys
+from workbench.arena import Arena, Layout
+import numpy as np
+arena, layout = Arena.create(), Layout("end")
+slot = layout.add((100,), "<i8")
+arena.forbid(layout.guards)
+values = arena.view(slot)
+values[:] = 1
+print(values.sum(), flush=True)
+np.lib.stride_tricks.as_strided(values, (101,), (8,)).sum()
+"""
+
+
+def test_an_array_is_whole_and_what_is_behind_it_kills():
+    done = subprocess.run(
+        [sys.executable, "-c", TOUCHED], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "100"
+    assert done.returncode == -signal.SIGSEGV

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench import gate
+from workbench import gate, stats
 from workbench.gate import Footprint, Guardrails
 from workbench.oracles import Agreement
+from workbench.record import Confirmation
 from workbench.stats import Calibration, ComboEstimate, Estimate
 
 CALIBRATION = Calibration(sigma=0.001, sigma_combo=0.004, delta=0.003, processes=18)
@@ -86,7 +87,7 @@ def test_settled_means_more_processes_are_not_needed(d, width, processes):
     found = estimate(math.exp(d), width, processes=processes)
     if processes < 2:
         assert not gate.settled(found, CALIBRATION, simpler=False)
-    elif processes == 6 or d + width < min(0, -CALIBRATION.delta):
+    elif d + width < min(0, -CALIBRATION.delta):
         assert gate.settled(found, CALIBRATION, simpler=False)
 
 
@@ -95,3 +96,55 @@ def test_a_simpler_candidate_goes_on_until_it_is_shown_to_be_as_fast():
     assert not gate.settled(open_question, CALIBRATION, simpler=True)
     assert gate.settled(estimate(1.0, width=0.002), CALIBRATION, simpler=True)
     assert gate.settled(estimate(1.0, width=0.002), CALIBRATION, simpler=False)
+
+
+def open_at(d, spread, n=6):
+    """An estimate of n pairs whose D lie around d."""
+    values = tuple(d + spread * (-1) ** i for i in range(n))
+    width = stats.half_width(values, CALIBRATION.sigma)
+    found = estimate(math.exp(d), width, processes=n)
+    return dataclasses.replace(found, d_median=values, d_min=values)
+
+
+def test_an_open_verdict_says_how_long_would_settle_it():
+    found = open_at(-0.008, 0.008)
+    verdict = decide(found)
+    assert verdict.reason == "inconclusive"
+    seconds = gate.seconds_to_decide(verdict, found, CALIBRATION, 6.0)
+    again = open_at(-0.008, 0.008, n=6 + round(seconds))  # a second a pair
+    assert gate.settled(again, CALIBRATION, simpler=False)
+    fewer = open_at(-0.008, 0.008, n=6 + round(seconds * 0.7))
+    assert not gate.settled(fewer, CALIBRATION, simpler=False)
+    assert f"--patience {math.ceil(seconds)}" in gate.advise(verdict, seconds).sentence
+
+
+def test_a_decided_verdict_needs_no_patience():
+    for found in (open_at(0.0, 0.0001), open_at(-0.1, 0.0001), open_at(0.1, 0.0001)):
+        verdict = decide(found)
+        assert gate.seconds_to_decide(verdict, found, CALIBRATION, 6.0) is None
+        assert gate.advise(verdict, None) == verdict
+
+
+def test_nothing_is_promised_on_the_limit_itself():
+    found = open_at(-CALIBRATION.delta, 0.02)
+    verdict = decide(found)
+    assert gate.seconds_to_decide(verdict, found, CALIBRATION, 6.0) > 600
+    assert "no patience" in gate.advise(verdict, math.inf).sentence
+
+
+CONFIRMED = Confirmation(0.98, 0.97, 0.99, 3, 0.02, 0, True)
+
+
+def test_a_keep_stands_only_when_it_is_found_again():
+    keep = decide(estimate(0.98))
+    assert gate.final(keep, CONFIRMED).status == "keep"
+    lost = gate.final(keep, dataclasses.replace(CONFIRMED, holds=False))
+    assert (lost.status, lost.reason, lost.exit_code) == ("discard", "unconfirmed", 1)
+
+
+@pytest.mark.parametrize(("limit_ns", "reason"), [(9e4, "faster"), (1.2e5, "suspect")])
+def test_a_kernel_faster_than_the_machine_is_a_doubt(limit_ns, reason):
+    found = estimate(0.98)  # 98 us a request
+    verdict = gate.held_to_light(decide(found), found, {"s": limit_ns})
+    assert verdict.reason == reason
+    assert (reason == "suspect") == ("this machine 120,000 ns" in verdict.sentence)

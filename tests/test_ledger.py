@@ -71,6 +71,14 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "results.tsv"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_other_host() -> Iterator[None]:
+    """A torn line is a dead writer's at once; tests/faults/test_hosts.py has the living ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger, "SETTLE_SECONDS", 0.0)
+        yield
+
+
 @pytest.fixture
 def fast_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Skip the syncing, where a test appends a thousand times."""

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -121,3 +122,21 @@ def test_a_calibration_is_widened_for_a_kernel_more_than_twice_as_fast():
     assert fast.sigma_combo == careful.sigma_combo
     noisy = Calibration(sigma=0.01, sigma_combo=0.03, delta=0.02, processes=18, geomean_ns=2e5)
     assert noisy.for_kernel(1e4) == noisy
+
+
+def test_a_ledgers_budget_is_never_overspent():
+    spent = [stats.share_of_budget(k) / 2 for k in range(10_000)]  # a false keep is one side
+    assert sum(spent) <= stats.BUDGET
+    assert spent == sorted(spent, reverse=True)
+
+
+def test_a_pair_without_upstream_has_no_ratio_to_it():
+    rng = np.random.default_rng(1)
+    found = blocks(rng)
+    none = np.empty(0)
+    alone = dataclasses.replace(
+        found, headline_combo=none.astype(int), beside_upstream_ns=none, upstream_ns=none
+    )
+    replica = stats.summarise(alone, 2)
+    assert np.isnan(replica.vs_upstream).all()
+    assert replica.d == stats.summarise(found, 2).d

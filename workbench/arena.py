@@ -7,17 +7,22 @@ A memfd is used because ``multiprocessing.shared_memory`` is unlinked when a chi
 
 from __future__ import annotations
 
+import ctypes
 import math
 import mmap
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+Edge = Literal["begin", "end"]
+
 CACHE_LINE_BYTES = 64
+PROT_NONE = 0
+FARTHEST_BYTES = 1 << 20
 # Sparse: only touched pages cost memory.
 ARENA_BYTES = 1 << 30
 
@@ -37,17 +42,37 @@ class Slot:
 
 
 class Layout:
-    """Hands out slots, cache-line aligned, one after the other."""
+    """Hands out slots, cache-line aligned, one after the other.
 
-    def __init__(self) -> None:
+    With an ``edge`` every array lies between stretches that shall be forbidden, and touches the
+    one behind it (``end``) or before it (``begin``). They are as long as eight such arrays, or a
+    megabyte, so that the next request of a turn would lie in one. ``guards`` are their offsets
+    and sizes.
+    """
+
+    def __init__(self, edge: Edge | None = None) -> None:
         self.end = 0
+        self.edge = edge
+        self.guards: list[tuple[int, int]] = []
 
     def add(self, shape: tuple[int, ...], dtype: str) -> Slot:
         """Reserve room for one array."""
-        slot = Slot(self.end, shape, dtype)
         n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
-        self.end += -(-max(n_bytes, 1) // CACHE_LINE_BYTES) * CACHE_LINE_BYTES
-        return slot
+        if self.edge is None:
+            slot = Slot(self.end, shape, dtype)
+            self.end += _whole(n_bytes, CACHE_LINE_BYTES)
+            return slot
+        reach = _whole(min(8 * n_bytes, max(n_bytes, FARTHEST_BYTES)), mmap.PAGESIZE)
+        begin = _whole(self.end, mmap.PAGESIZE) + reach
+        end = begin + _whole(n_bytes, mmap.PAGESIZE)
+        self.guards += [(begin - reach, reach), (end, reach)]
+        self.end = end + reach
+        return Slot(begin if self.edge == "begin" else end - n_bytes, shape, dtype)
+
+
+def _whole(n_bytes: int, unit: int) -> int:
+    """The least multiple of a unit, at least one, that holds so many bytes."""
+    return -(-max(n_bytes, 1) // unit) * unit
 
 
 class Arena:
@@ -74,6 +99,15 @@ class Arena:
     def views(self, slots: Mapping[str, Slot]) -> dict[str, NDArray[Any]]:
         """The arrays of several named slots."""
         return {name: self.view(slot) for name, slot in slots.items()}
+
+    def forbid(self, stretches: Iterable[tuple[int, int]]) -> None:
+        """Let this process die of SIGSEGV when it touches these (offset, bytes): whole pages."""
+        start = np.frombuffer(self._map, np.uint8, 1).ctypes.data
+        protect = ctypes.CDLL(None, use_errno=True).mprotect
+        protect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+        for offset, n_bytes in stretches:
+            if protect(start + offset, n_bytes, PROT_NONE):
+                raise OSError(ctypes.get_errno(), "a page could not be forbidden")
 
     def place(self, tree: Any, layout: Layout) -> Any:
         """Copy every array of a nested tuple into the arena; other leaves stay as they are.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import time
 from pathlib import Path
 
 from workbench import runner
@@ -27,7 +28,11 @@ def stage(root: Path, host_class: str, source: str) -> Path:
         draft = path.with_suffix(".partial")
         draft.write_bytes(source.encode())
         draft.rename(path)
-    os.utime(path.parent)  # a build in use is young, and the oldest go
-    for folder in sorted(builds.iterdir(), key=lambda p: p.stat().st_mtime)[:-KEPT_BUILDS]:
+    # A build in use is the youngest, and the oldest go. Youngest whatever the clock says: on one
+    # that was set back, a build just staged was the oldest, and went before it was used.
+    youngest_ns = max(folder.stat().st_mtime_ns for folder in builds.iterdir())
+    used_ns = max(time.time_ns(), youngest_ns + 1)
+    os.utime(path.parent, ns=(used_ns, used_ns))
+    for folder in sorted(builds.iterdir(), key=lambda p: p.stat().st_mtime_ns)[:-KEPT_BUILDS]:
         shutil.rmtree(folder, ignore_errors=True)
     return path

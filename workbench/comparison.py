@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from workbench import builds, contest, gate, incumbent, judge, policy, stats
+from workbench.arena import Edge
+from workbench.child import pinned_to
 from workbench.forkserver import Servers
 from workbench.gate import Verdict
 from workbench.lane import Plan, plan
 from workbench.oracles import Agreement
 from workbench.outcome import Outcome
+from workbench.record import Confirmation
 from workbench.setting import Setting
 from workbench.stats import Calibration, Estimate
 
 # A baseline is the incumbent's own A/A: three times a trial's pairs, from which the machine's
 # sigma is estimated.
 BASELINE_PROCESSES = 3 * stats.MAX_PROCESSES
+# With all the patience in the world.
+MOST_PROCESSES = 100
+# Makes another stream of the trial's seed.
+CONFIRMATION = 1
 
 
 @dataclass(frozen=True)
@@ -29,103 +39,233 @@ class Race:
     setting: Setting
     bench: judge.Bench
     servers: Servers
-    files: tuple[Path, Path, Path]
+    files: tuple[Path, ...]
     layout: Plan
     battery_seed: np.random.SeedSequence
-    seeds: list[np.random.SeedSequence]
+    pair_seeds: list[np.random.SeedSequence]
 
-    def measure(
-        self, replica: int, before: list[contest.Measured], replay: bool = False
-    ) -> contest.Measured:
-        """Measure one pair of fresh processes, or ``replay`` it with every index checked."""
-        return contest.measure(
-            dataclasses.replace(self.bench, server=self.servers.next()),
-            self.files,
-            self.layout,
-            np.random.default_rng(self.seeds[replica]),
-            replica,
-            before[0].batches if before else None,
-            before[replica] if replay else None,
-        )
+    def measure(self, replica: int, before: Sequence[contest.Measured]) -> contest.Measured:
+        """Measure one pair of fresh processes."""
+        batches = before[0].batches if before else None
+        return contest.measure(*self._fresh(replica, self.layout), replica, batches)
+
+    def replay(self, replica: int, done: contest.Measured) -> None:
+        """Repeat all turns of a pair with the candidate alone, every index checked."""
+        fresh = self._fresh(replica, self.layout)
+        contest.measure(*fresh, replica, done.batches, done, bounds=True)
+
+    def replay_guarded(self, replica: int, done: contest.Measured, edge: Edge) -> None:
+        """Run the timed build as often as it was timed, forbidden pages around every array.
+
+        One request a turn, so that each request is the last one there is.
+        """
+        guarded = plan(self.layout.workloads, edge)
+        each = dataclasses.replace(done, rounds=done.rounds * max(done.batches))
+        batches = (1,) * len(done.batches)
+        contest.measure(*self._fresh(replica, guarded), replica, batches, each)
+
+    def _fresh(
+        self, replica: int, layout: Plan
+    ) -> tuple[judge.Bench, tuple[Path, ...], Plan, np.random.Generator]:
+        bench = dataclasses.replace(self.bench, server=self.servers.next())
+        return bench, self.files, layout, np.random.default_rng(self.pair_seeds[replica])
 
     def check(self, *, bounds: bool = False) -> Agreement:
         """Hold the candidate against the truth on the whole battery."""
-        rng = np.random.default_rng(self.battery_seed)
-        return judge.check(self.bench, self.files[0], rng, bounds=bounds)
+        return judge.check(self.bench, self.files[0], self.battery_rng(), bounds=bounds)
+
+    def battery_rng(self) -> np.random.Generator:
+        """A generator that draws this race's battery, each time anew."""
+        return np.random.default_rng(self.battery_seed)
+
+
+@dataclass(frozen=True)
+class Duel:
+    """Candidate against incumbent on as many pairs of fresh processes as it took.
+
+    Attributes
+    ----------
+    measured : tuple of Measured
+        One a pair.
+    estimate : Estimate
+        Of all pairs.
+    calibration : Calibration
+        What the verdict may rest on: the machine's, or wider for a kernel it does not hold for.
+    seconds : float
+        Wall time.
+    """
+
+    measured: tuple[contest.Measured, ...]
+    estimate: Estimate
+    calibration: Calibration
+    seconds: float
 
 
 def prepare(setting: Setting, bench: judge.Bench, servers: Servers) -> Race:
     """Stage the kernels and draw the timed workloads."""
     target, host_class = setting.target, setting.host_class.id
-    battery_seed, load_seed, *seeds = np.random.SeedSequence(setting.seed).spawn(
-        2 + BASELINE_PROCESSES
-    )
     sources = (setting.source, setting.rival.source, incumbent.upstream(target).source)
-    candidate, rival, bare = (builds.stage(target.root, host_class, s) for s in sources)
-    layout = plan(target.inputs.workloads(np.random.default_rng(load_seed)))
-    return Race(setting, bench, servers, (candidate, rival, bare), layout, battery_seed, seeds)
+    files = tuple(builds.stage(target.root, host_class, s) for s in sources)
+    return draw(setting, bench, servers, files, np.random.SeedSequence(setting.seed))
+
+
+def draw(
+    setting: Setting,
+    bench: judge.Bench,
+    servers: Servers,
+    files: tuple[Path, ...],
+    seed: np.random.SeedSequence,
+) -> Race:
+    """Draw the data of a race from one seed."""
+    battery_seed, load_seed, *pair_seeds = seed.spawn(2 + MOST_PROCESSES)
+    layout = plan(setting.target.inputs.workloads(np.random.default_rng(load_seed)))
+    return Race(setting, bench, servers, files, layout, battery_seed, pair_seeds)
 
 
 def compare(setting: Setting, bench: judge.Bench, servers: Servers) -> Outcome:
     """Correctness, then pairs of fresh processes until the verdict is settled."""
     race = prepare(setting, bench, servers)
-    agreement = race.check()
+    candidate, *rivals = race.files
+    others = [path for path in rivals if path != candidate]
+    with judge.compiling(bench, others, race.battery_rng()) as rivals_compiled:
+        agreement = race.check()
+        with judge.blame(judge.INCUMBENT):
+            rivals_compiled()
     sizes = (policy.syntax_size(setting.source), policy.syntax_size(setting.rival.source))
-    rng = np.random.default_rng(race.battery_seed)
-    with judge.compiling_checked(bench, race.files[0], rng) as compiled:
-        measured, estimate, calibration = time_until_settled(race, simpler=sizes[0] < sizes[1])
-        first = measured[0].footprint
-        assert first is not None
-        footprint = dataclasses.replace(first, peak_rss_mb=max(m.peak_rss_mb for m in measured))
-        verdict = gate.decide(
-            agreement, estimate, footprint, setting.guardrails, calibration, sizes
-        )
+    confirmation = None
+    with judge.compiling(bench, [candidate], race.battery_rng(), bounds=True) as compiled:
+        duel = run_duel(race, simpler=sizes[0] < sizes[1])
+        footprint = footprint_of(duel)
+
+        def decide(found: Duel) -> Verdict:
+            limits = (footprint, setting.guardrails, found.calibration)
+            return gate.decide(agreement, found.estimate, *limits, sizes)
+
+        verdict = decide(duel)
         if setting.options.mode == "baseline":
-            verdict = baseline_verdict(verdict, estimate)
+            verdict = baseline_verdict(verdict, duel.estimate)
         elif verdict.status == "keep":
-            compiled()
-            verdict = audit(race, measured, verdict)
+            verdict, confirmation = doubt(race, duel, verdict, decide, compiled)
+    open_for = gate.seconds_to_decide(verdict, duel.estimate, duel.calibration, duel.seconds)
     n_combos = len(race.layout.places)
     return Outcome(
-        verdict,
+        gate.advise(verdict, open_for),
         agreement=agreement,
-        estimate=estimate,
-        calibration=calibration,
+        estimate=duel.estimate,
+        calibration=duel.calibration,
+        confirmation=confirmation,
         footprint=footprint,
-        blocks=tuple(m.blocks for m in measured),
-        replicas=tuple(stats.summarise(m.blocks, n_combos) for m in measured),
-        timed_share=float(np.mean([m.timed_share for m in measured])),
-        warnings=warnings_of(setting, bench, estimate, narrow=calibration != setting.calibration),
+        blocks=tuple(m.blocks for m in duel.measured),
+        replicas=tuple(stats.summarise(m.blocks, n_combos) for m in duel.measured),
+        timed_share=float(np.mean([m.timed_share for m in duel.measured])),
+        seconds_to_decide=open_for,
+        warnings=warnings_of(setting, bench, duel),
     )
 
 
-def time_until_settled(
-    race: Race, *, simpler: bool
-) -> tuple[list[contest.Measured], Estimate, Calibration]:
-    """Measure pair after pair of processes; a baseline measures all it may."""
+def doubt(
+    race: Race,
+    duel: Duel,
+    verdict: Verdict,
+    decide: Callable[[Duel], Verdict],
+    compiled: Callable[[], None],
+) -> tuple[Verdict, Confirmation | None]:
+    """Put a keep to every test that could take it back: the machine, a second race, the audit."""
+    verdict = held_to_light(verdict, race, duel.estimate)
+    if verdict.status != "keep":
+        return verdict, None
+    again = confirm(race, simpler=verdict.reason == "simpler")
+    confirmation = confirmed(race.setting, again, decide(again))
+    verdict = gate.final(verdict, confirmation)
+    if verdict.status == "keep":
+        compiled()
+        verdict = audit(race, duel.measured, verdict)
+    return verdict, confirmation
+
+
+def run_duel(race: Race, *, simpler: bool, alpha: float = stats.ALPHA) -> Duel:
+    """Measure pair after pair of processes until the verdict is settled.
+
+    A baseline measures all it may, a trial with patience goes on where six pairs leave it open.
+    """
     setting, baseline = race.setting, race.setting.options.mode == "baseline"
     names = [(load.shape, load.distribution) for load in race.layout.workloads]
     wanted = BASELINE_PROCESSES if baseline else stats.MAX_PROCESSES
+    begin = time.monotonic()
     measured: list[contest.Measured] = []
     summaries: list[stats.Replica] = []
-    for replica in range(wanted):
+    for replica in range(MOST_PROCESSES):
         race.bench.progress("timing", replica, wanted)
         measured.append(race.measure(replica, measured))
         summaries.append(stats.summarise(measured[-1].blocks, len(names)))
         incumbent_ns = float(np.exp(np.log(summaries[0].incumbent_ns).mean()))
         calibration = setting.calibration.for_kernel(incumbent_ns)
-        estimate = stats.estimate(summaries, names, calibration)
-        if not baseline and gate.settled(estimate, calibration, simpler=simpler):
+        estimate = stats.estimate(summaries, names, calibration, alpha)
+        if baseline:
+            if replica + 1 == wanted:
+                break
+        elif gate.settled(estimate, calibration, simpler=simpler):
             break
+        elif replica + 1 >= wanted:
+            seconds = time.monotonic() - begin
+            if seconds * (1 + 1 / (replica + 1)) > setting.options.patience_seconds:
+                break
+            wanted = replica + 2
     race.bench.progress("timing", wanted, wanted)
-    return measured, estimate, calibration
+    return Duel(tuple(measured), estimate, calibration, time.monotonic() - begin)
 
 
-def audit(race: Race, measured: list[contest.Measured], verdict: Verdict) -> Verdict:
+def held_to_light(verdict: Verdict, race: Race, estimate: Estimate) -> Verdict:
+    """Doubt a kernel that needs less time than its least bytes and operations take here."""
+    from workbench import roofline
+
+    spec = race.setting.target.spec["roofline"]
+    with pinned_to(race.bench.core):
+        least_ns = roofline.least_ns(spec, {combo.shape for combo in estimate.combos})
+    return gate.held_to_light(verdict, estimate, least_ns)
+
+
+def confirm(race: Race, *, simpler: bool) -> Duel:
+    """Race once more what was just found faster: other data, other seeds, other processes.
+
+    The addresses are random this time, so that nothing is kept for the one layout that all pairs
+    of the screen share; and it spends a share of the ledger's budget for false keeps.
+    """
+    setting = race.setting
+    with contextlib.closing(Servers(randomised=True)) as servers:
+        seed = np.random.SeedSequence([setting.seed, CONFIRMATION])
+        again = draw(setting, race.bench, servers, race.files[:2], seed)
+        return run_duel(again, simpler=simpler, alpha=stats.share_of_budget(setting.confirmations))
+
+
+def confirmed(setting: Setting, duel: Duel, verdict: Verdict) -> Confirmation:
+    """What the confirmation found, for the record."""
+    found = duel.estimate
+    return Confirmation(
+        ratio=found.ratio,
+        ci_low=found.ci_low,
+        ci_high=found.ci_high,
+        processes=found.processes,
+        alpha=stats.share_of_budget(setting.confirmations),
+        before=setting.confirmations,
+        holds=verdict.status == "keep",
+    )
+
+
+def footprint_of(duel: Duel) -> gate.Footprint:
+    """What the candidate cost besides time, in all pairs of processes."""
+    first = duel.measured[0].footprint
+    assert first is not None
+    return dataclasses.replace(first, peak_rss_mb=max(m.peak_rss_mb for m in duel.measured))
+
+
+def audit(race: Race, measured: Sequence[contest.Measured], verdict: Verdict) -> Verdict:
     """Repeat everything a keep rests on with every index checked.
 
     The policy cannot see an index go astray: a kernel that read ahead to the next requests of
-    its turn was kept at 0.70 before this.
+    its turn was kept at 0.70 before this. Another was kept at 0.77 because it knew which build
+    it was in (a sum in vectors has other bits): so the timed build itself runs once more, where
+    whatever lies around its arrays is forbidden.
 
     Raises
     ------
@@ -133,9 +273,13 @@ def audit(race: Race, measured: list[contest.Measured], verdict: Verdict) -> Ver
         If the kernel leaves its arrays, or answers otherwise when it is watched.
     """
     race.check(bounds=True)
-    for replica in range(len(measured)):
+    for replica, done in enumerate(measured):
         race.bench.progress("bounds", replica, len(measured))
-        race.measure(replica, measured, replay=True)
+        race.replay(replica, done)
+    edges: tuple[Edge, ...] = ("end", "begin")
+    for replica, edge in enumerate(edges):
+        race.bench.progress("guarded", replica, len(edges))
+        race.replay_guarded(replica, measured[replica], edge)
     if race.setting.options.seed is None:
         return verdict
     why = f"a replay of a seed that was known proves nothing ({verdict.sentence})"
@@ -153,18 +297,17 @@ def baseline_verdict(verdict: Verdict, estimate: Estimate) -> Verdict:
     return Verdict("baseline", "baseline", gate.EXIT_KEEP, sentence)
 
 
-def warnings_of(
-    setting: Setting, bench: judge.Bench, estimate: Estimate, *, narrow: bool
-) -> tuple[str, ...]:
+def warnings_of(setting: Setting, bench: judge.Bench, duel: Duel) -> tuple[str, ...]:
     """Doubts about the verdict, each with advice."""
     found = []
+    estimate = duel.estimate
     trial = setting.options.mode == "trial"
     if trial and setting.calibration.processes == 0:
         found.append(
             "this machine is not calibrated, so the interval is wider than it need be: "
             f"run `workbench init {setting.target.name}`"
         )
-    if trial and narrow:
+    if trial and duel.calibration != setting.calibration:
         found.append(
             "the judge was calibrated on a kernel more than twice as slow, and a faster one is "
             "noisier, so the careful default counts: run "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,19 +96,21 @@ class Requests:
 
 def measure(
     bench: Bench,
-    kernels: tuple[Path, Path, Path],
+    kernels: Sequence[Path],
     layout: Plan,
     rng: np.random.Generator,
     replica: int,
     batches: tuple[int, ...] | None,
     replay: Measured | None = None,
+    *,
+    bounds: bool = False,
 ) -> Measured:
-    """Time (candidate, incumbent, upstream) in lock step on one set of fresh processes.
+    """Time candidate and incumbent in lock step on fresh processes, and then upstream.
 
     Parameters
     ----------
-    kernels : tuple of Path
-        Candidate, incumbent, upstream.
+    kernels : sequence of Path
+        Candidate, incumbent and, where the headline is wanted, upstream.
     layout : Plan
         Of the timed workloads.
     replica : int
@@ -116,8 +118,10 @@ def measure(
     batches : tuple of int or None
         Requests per turn of each combo; None lets this replica choose them.
     replay : Measured, optional
-        Repeat this measurement's turns with the candidate alone, built with every index checked:
-        a kernel that reads ahead to the next requests of its turn raises then.
+        Repeat this measurement's turns with the candidate alone.
+    bounds : bool
+        Build the candidate with every index checked: a kernel that reads ahead to the next
+        requests of its turn raises then.
 
     Raises
     ------
@@ -126,14 +130,14 @@ def measure(
     CandidateFailure
         If the candidate fails. An incumbent or upstream that fails is `Infrastructure`.
     """
-    order = [CANDIDATE, INCUMBENT, UPSTREAM]
+    order = [CANDIDATE, INCUMBENT, UPSTREAM][: len(kernels)]
     if replica % 2:
-        order = [INCUMBENT, CANDIDATE, UPSTREAM]
+        order[:2] = [INCUMBENT, CANDIDATE]
     if replay:
         order = [CANDIDATE]
     pad_bytes = int(rng.integers(1, 1 << 20))
     files = [kernels[who] for who in order]
-    checked = kernels[CANDIDATE] if replay else None
+    checked = kernels[CANDIDATE] if bounds else None
     with (
         bench.lanes(files, layout, pad_bytes, checked) as loaded,
         pinned_to(bench.core),
@@ -157,12 +161,13 @@ def measure(
             for turn in schedule(rng, len(chosen)):
                 contest.block(turn)
             rounds += 1
-        contest.headline()
+        if replay or UPSTREAM in lanes:
+            contest.headline()
         if replay:
             return replay
         wall_ns = (time.perf_counter() - begin) * 1e9
         peak_rss_mb = lanes[CANDIDATE].runner.peak_rss_mb()
-        footprint = None if replica else measure_footprint(bench, lanes[CANDIDATE])
+        footprint = None if replica else measure_footprint(bench, lanes[CANDIDATE], requests)
     share = contest.timed_ns / wall_ns
     return Measured(contest.blocks(), footprint, peak_rss_mb, share, rounds, chosen)
 
@@ -317,9 +322,10 @@ class Contest:
         batches = np.array(self._batches, dtype=float)
         combo = np.array([turn.combo for turn, *_ in self._rows])
         clock = np.array([row[1] for row in self._rows])
-        child = np.log(np.array([row[2] for row in self._rows]))
+        # At least 1: a clock that a kernel has stopped is an alarm, not an error.
+        child = np.log(np.maximum([row[2] for row in self._rows], 1))
         per_request = np.maximum(clock - null_ns, 1.0) / batches[combo][:, None, None]
-        headline = np.array(self._headline)
+        headline = np.array(self._headline, dtype=int).reshape(-1, 3)
         beside = np.maximum(headline[:, 1:] - null_ns, 1.0) / batches[headline[:, :1]]
         return Blocks(
             combo=combo,
@@ -332,10 +338,13 @@ class Contest:
         )
 
 
-def measure_footprint(bench: Bench, lane: Lane) -> Footprint:
-    """Peak memory, and the worst allocations and mean counters over combos."""
-    with bench.watchdog.over(lane.runner):
-        found = [lane.runner.measure(combo) for combo in range(len(lane.plan.places))]
+def measure_footprint(bench: Bench, lane: Lane, requests: Requests) -> Footprint:
+    """Peak memory, and the worst allocations and mean counters over combos, on new requests."""
+    found = []
+    for combo in range(len(lane.plan.places)):
+        lane.offer(combo, requests.take(combo, MAX_BATCH))
+        with bench.watchdog.over(lane.runner):
+            found.append(lane.runner.measure(combo))
 
     def mean(name: str) -> float | None:
         values = [f[name] for f in found if f[name] is not None]

@@ -98,7 +98,7 @@ def race(target: Target, seed: int, seconds: float) -> dict[str, Any]:
     times: list[dict[str, list[float]]] = [{name: [] for name in right} for _ in loads]
     limits = {}
     if seconds > 0:
-        limits = limits_of(target, {load.shape for load in loads})
+        limits = roofline.least_ns(target.spec["roofline"], {load.shape for load in loads})
         end = time.monotonic() + seconds
         rounds = 0
         while rounds < MIN_ROUNDS or time.monotonic() < end:
@@ -122,14 +122,6 @@ def race(target: Target, seed: int, seconds: float) -> dict[str, Any]:
         for load, found in zip(loads, times, strict=True)
     ]
     return {"combos": combos, "least_ns": limits, "failures": failures}
-
-
-def limits_of(target: Target, shapes: set[str]) -> dict[str, float]:
-    """The time no kernel beats, by shape, from this machine's bandwidth and arithmetic now."""
-    spec = target.spec["roofline"]
-    n_bytes, n_operations = spec["bytes_per_unit"], spec["operations_per_unit"]
-    found = roofline.measure((n_bytes[shape] for shape in shapes), spec["arithmetic"])
-    return {shape: found.least_ns(n_bytes[shape], n_operations[shape]) for shape in shapes}
 
 
 def main(arguments: list[str]) -> None:

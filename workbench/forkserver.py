@@ -25,9 +25,12 @@ MAX_RUNNER_BYTES = 6 << 30
 
 
 class ForkServer:
-    """The process that runners are forked from: clean environment, numba warm, no kernel seen."""
+    """The process that runners are forked from: clean environment, numba warm, no kernel seen.
 
-    def __init__(self) -> None:
+    Its addresses are always the same ones, unless they shall be ``randomised``.
+    """
+
+    def __init__(self, *, randomised: bool = False) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         environment = {
             "PATH": "/usr/bin:/bin",
@@ -40,7 +43,8 @@ class ForkServer:
             "OPENBLAS_NUM_THREADS": "1",
             **{name: os.environ[name] for name in NUMBA_PASSED if name in os.environ},
         }
-        with theirs, address_randomisation_off() as self.fixed_addresses:
+        addresses = contextlib.nullcontext(False) if randomised else address_randomisation_off()
+        with theirs, addresses as self.fixed_addresses:
             self._process = subprocess.Popen(
                 [
                     sys.executable,
@@ -65,11 +69,15 @@ class ForkServer:
             if not self._ready:
                 self._receive()
                 self._ready = True
-            socket.send_fds(self._socket, [json.dumps(message).encode()], fds or [])
+            with contextlib.suppress(ConnectionError):  # the answer that does not come says why
+                socket.send_fds(self._socket, [json.dumps(message).encode()], fds or [])
             return int(self._receive())
 
     def _receive(self) -> bytes:
-        answer = self._socket.recv(1 << 10)
+        answer = b""
+        # A broken pipe must not get out: typer takes one for a reader who left, and exits with 0.
+        with contextlib.suppress(ConnectionError):
+            answer = self._socket.recv(1 << 10)
         if not answer:
             assert self._process.stderr is not None
             words = self._process.stderr.read().decode(errors="replace").strip()[-300:]
@@ -108,15 +116,17 @@ class Servers:
     between servers as the spread within one of them says.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, randomised: bool = False) -> None:
+        self._randomised = randomised
         self._current: ForkServer | None = None
-        self._upcoming = ForkServer()
+        self._upcoming = ForkServer(randomised=randomised)
 
     def next(self) -> ForkServer:
         """End the server in use and hand out the one that has been starting meanwhile."""
         if self._current is not None:
             self._current.close()
-        self._current, self._upcoming = self._upcoming, ForkServer()
+        self._current = self._upcoming
+        self._upcoming = ForkServer(randomised=self._randomised)
         return self._current
 
     def close(self) -> None:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import bisect
+import dataclasses
 import math
+import statistics
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from workbench.oracles import Agreement
-from workbench.stats import MAX_PROCESSES, MIN_PROCESSES, Calibration, Estimate
+from workbench.record import Confirmation
+from workbench.stats import MIN_PROCESSES, Calibration, Estimate, width_after
 
 # Sum of improvements against sum of regressions over combos, for changes beyond the noise.
 TRADE_OFF = 10.0
+# The machine's limit is the fastest of nine runs; it moved by 6 % between processes.
+LIGHT_SLACK = 1.1
+# Nobody waits for more pairs of processes than these.
+MOST_FORESEEN = 10_000
+LONGEST_PATIENCE_SECONDS = 600
 EXIT_KEEP, EXIT_DISCARD, EXIT_INCORRECT, EXIT_OVER_BUDGET, EXIT_REFUSED, EXIT_INFRA = range(6)
 
 
@@ -62,9 +72,7 @@ def settled(estimate: Estimate, calibration: Calibration, *, simpler: bool) -> b
     """
     if estimate.processes < MIN_PROCESSES:
         return False
-    if estimate.processes >= MAX_PROCESSES:
-        return True
-    if _is_faster(estimate, calibration):
+    if is_faster(estimate, calibration):
         return True
     if simpler and not _is_slower(estimate):
         return _is_equivalent(estimate, calibration)
@@ -78,7 +86,8 @@ def _forms(estimate: Estimate) -> list[tuple[float, float, float]]:
     return [(math.log(d), math.log(low), math.log(high)) for d, low, high in (median, minimum)]
 
 
-def _is_faster(estimate: Estimate, calibration: Calibration) -> bool:
+def is_faster(estimate: Estimate, calibration: Calibration) -> bool:
+    """Whether both forms of D prove a gain of more than delta."""
     return all(high < 0 and d < -calibration.delta for d, _, high in _forms(estimate))
 
 
@@ -94,6 +103,91 @@ def _is_equivalent(estimate: Estimate, calibration: Calibration) -> bool:
     return all(
         -calibration.delta < low and high < calibration.delta for _, low, high in _forms(estimate)
     )
+
+
+def seconds_to_decide(
+    verdict: Verdict, estimate: Estimate, calibration: Calibration, seconds: float
+) -> float | None:
+    """How much longer the same noise would have to be watched until the verdict falls.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        None is returned for one that is not open.
+    estimate, calibration : Estimate, Calibration
+        What was measured in ``seconds``.
+
+    Returns
+    -------
+    float or None
+        Infinite where the change lies on the limit itself.
+    """
+    if verdict.reason != "inconclusive" or _cannot_be_faster(estimate, calibration):
+        return None
+    keep, exclude = 0.0, math.inf
+    for (d, _, _), values in zip(
+        _forms(estimate), (estimate.d_median, estimate.d_min), strict=True
+    ):
+        spread = max(calibration.sigma, statistics.stdev(values))
+        keep = max(keep, _pairs_until(-d, spread) if d < -calibration.delta else math.inf)
+        exclude = min(exclude, _pairs_until(d + calibration.delta, spread))
+    n = estimate.processes
+    return seconds / n * (max(min(keep, exclude), n + 1) - n)
+
+
+def advise(verdict: Verdict, seconds: float | None) -> Verdict:
+    """Say in an open verdict's sentence how long it would take to settle it."""
+    if seconds is None:
+        return verdict
+    more = "it lies so near the limit that no patience decides it"
+    if seconds <= LONGEST_PATIENCE_SECONDS:
+        whole = math.ceil(seconds)
+        more = f"about {whole} s more would decide it: --patience {whole}"
+    return dataclasses.replace(verdict, sentence=f"{verdict.sentence}; {more}")
+
+
+def _pairs_until(width: float, spread: float) -> float:
+    """How many pairs of processes make the half width this small."""
+    pairs = range(2, MOST_FORESEEN)
+    found = bisect.bisect_left(pairs, -width, key=lambda n: -width_after(n, spread))
+    return pairs[found] if found < len(pairs) else math.inf
+
+
+def held_to_light(verdict: Verdict, estimate: Estimate, least_ns: Mapping[str, float]) -> Verdict:
+    """Doubt a kernel that is faster than the machine.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        A keep.
+    estimate : Estimate
+        What was measured.
+    least_ns : mapping of str to float
+        By shape, the time of the least bytes and operations of its answer.
+    """
+    combo = min(estimate.combos, key=lambda combo: combo.candidate_ns / least_ns[combo.shape])
+    limit_ns = least_ns[combo.shape]
+    if combo.candidate_ns * LIGHT_SLACK >= limit_ns:
+        return verdict
+    why = (
+        f"{combo.shape}/{combo.distribution} takes {combo.candidate_ns:,.0f} ns, and this machine "
+        f"{limit_ns:,.0f} ns for its least bytes and operations: not a record but a doubt, in "
+        f"the kernel or in [roofline] of target.toml ({verdict.sentence})"
+    )
+    return Verdict("discard", "suspect", EXIT_DISCARD, why)
+
+
+def final(verdict: Verdict, confirmation: Confirmation) -> Verdict:
+    """Let a keep stand only if it was found again on other data, processes and addresses."""
+    again = (
+        f"{confirmation.ratio:.4f} ({confirmation.ci_low:.4f} to {confirmation.ci_high:.4f}) on "
+        f"{confirmation.processes} other pairs of processes"
+    )
+    if confirmation.holds:
+        sentence = f"{verdict.sentence}; again {again}"
+        return dataclasses.replace(verdict, sentence=sentence)
+    why = f"not found again: {verdict.sentence}, but {again}, at {confirmation.alpha:.2g}"
+    return Verdict("discard", "unconfirmed", EXIT_DISCARD, why)
 
 
 def trades_off(estimate: Estimate) -> bool:
@@ -155,7 +249,7 @@ def decide(
             f"no combo may exceed {guardrails.worst_ratio:g} ({change})"
         )
         return Verdict("discard", "worst-combo", EXIT_DISCARD, why)
-    if _is_faster(estimate, calibration):
+    if is_faster(estimate, calibration):
         if trades_off(estimate):
             why = f"its gains are less than ten times its losses over combos ({change})"
             return Verdict("discard", "trade-off", EXIT_DISCARD, why)

@@ -6,6 +6,8 @@ import os
 import subprocess
 from pathlib import Path
 
+from workbench.errors import Infrastructure
+
 TIMEOUT_SECONDS = 30
 
 
@@ -32,11 +34,26 @@ def run(folder: Path, *arguments: str) -> bytes:
 
 
 def ask(folder: Path, *arguments: str) -> str | None:
-    """Output of a git command as text with its own line ends, or None if there is none."""
+    """Output of a git command as text with its own line ends, or None if git says no.
+
+    Raises
+    ------
+    Infrastructure
+        If git was killed or did not end: that is no answer, and without a merge base a trial
+        would be raced against upstream.
+    """
     try:
         return run(folder, *arguments).decode("utf-8")
-    except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
+    except (OSError, UnicodeDecodeError):
         return None
+    except subprocess.CalledProcessError as error:
+        if error.returncode < 0:
+            raise Infrastructure(f"git {arguments[0]} was killed: {error}") from error
+        return None
+    except subprocess.TimeoutExpired as error:
+        raise Infrastructure(
+            f"git {arguments[0]} did not answer within {TIMEOUT_SECONDS} s"
+        ) from error
 
 
 def commit_of(folder: Path, name: str) -> str | None:

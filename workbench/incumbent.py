@@ -70,7 +70,7 @@ def find(target: Target, focus: str, host_class: str, override: str | None) -> I
     rows = ledger.read(ledger.path(target.folder, focus))
     best = ledger.best(rows, host_class)
     if best is not None:
-        return _of_row(target, best)
+        return of_row(target, best)
     base = merge_base(target.root)
     found = _at_commit(target, base, "merge-base") if base else None
     return found or upstream(target)
@@ -104,7 +104,7 @@ def _at_commit(target: Target, name: str, origin: str) -> Incumbent | None:
     return Incumbent(source, IncumbentRef(origin, commit[:12], sha256(source)))
 
 
-def _of_row(target: Target, row: ledger.Row) -> Incumbent:
+def of_row(target: Target, row: ledger.Row) -> Incumbent:
     """The kernel a ledger row speaks of: from its record, else from its commit."""
     ref = IncumbentRef(row.status, row.commit, row.kernel_sha256)
     trials = record.folder(target.root, "")

@@ -242,20 +242,16 @@ def _is_kept(setting: Setting) -> bool:
 
 def _revocation(found: CallSiteRecord) -> ledger.Row:
     """A row that takes the keep back: its ratio is the query's."""
-    unknown = dict.fromkeys(f.name for f in dataclasses.fields(ledger.Row))
-    known = {
-        "commit": found.commit,
-        "timestamp": found.timestamp,
-        "status": "revoke",
-        "reason": "call-site",
-        "ratio": found.ratio,
-        "ci_low": found.ci_low,
-        "ci_high": found.ci_high,
-        "host_class": found.host_class,
-        "kernel_sha256": found.kernel_sha256,
-        "description": f"slower than {found.incumbent} in the query: {found.worst}",
-    }
-    return ledger.Row(**{**unknown, **known})  # type: ignore[arg-type]  # the mixed values of a row
+    return ledger.revocation(
+        found.kernel_sha256,
+        "call-site",
+        f"slower than {found.incumbent} in the query: {found.worst}",
+        commit=found.commit,
+        host_class=found.host_class,
+        ratio=found.ratio,
+        ci_low=found.ci_low,
+        ci_high=found.ci_high,
+    )
 
 
 def _write(setting: Setting, found: CallSiteRecord) -> None:

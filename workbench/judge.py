@@ -7,8 +7,8 @@ import dataclasses
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,9 @@ class Bench:
     target: Target
     core: int
     progress: Progress
+    # Turns of a dependent multiplication that a build takes on top of each request, a combo: how
+    # calibration makes a kernel slower by a known share.
+    spins: Mapping[Path, Sequence[int]] = field(default_factory=dict)
 
     @contextlib.contextmanager
     def lanes(
@@ -72,7 +75,9 @@ class Bench:
             for path in kernels:
                 bounds = path == checked
                 lane = Lane(
-                    self.server, self.target, path, layout, [self.core], pad_bytes, bounds=bounds
+                    *(self.server, self.target, path, layout, [self.core], pad_bytes),
+                    bounds=bounds,
+                    spins=self.spins.get(path, ()),
                 )
                 opened.append(lane)
             yield opened
@@ -108,27 +113,30 @@ def bench(
 
 
 @contextlib.contextmanager
-def compiling_checked(
-    bench: Bench, kernels: Path, rng: np.random.Generator
+def compiling(
+    bench: Bench, kernels: Sequence[Path], rng: np.random.Generator, *, bounds: bool = False
 ) -> Iterator[Callable[[], None]]:
-    """Compile the build whose every index is checked on another core, while timing goes on.
+    """Compile builds on another core while this one goes on, with every index checked or without.
 
-    Yields a function that waits until it is done. Where there is no other core it does nothing,
-    and the audit compiles for itself.
+    Yields a function that waits until they are done. Where there is no other core it does
+    nothing, and whoever needs a build first compiles it.
     """
     cores = sorted(os.sched_getaffinity(0) - {bench.core})
-    if not cores:
+    if not cores or not kernels:
         yield lambda: None
         return
     case = next(iter(bench.target.inputs.battery(rng)))
     aside = dataclasses.replace(bench, core=cores[-1])
-    with aside.lanes([kernels], plan([case]), checked=kernels) as (lane,):
-        lane.offer(0, case.requests(rng, 1))
-        lane.runner.start_first_turn()
+    each = list(dict.fromkeys(kernels))
+    with aside.lanes(each, plan([case]), checked=each[0] if bounds else None) as lanes:
+        for lane in lanes:
+            lane.offer(0, case.requests(rng, 1))
+            lane.runner.start_first_turn()
 
         def wait() -> None:
-            with bench.watchdog.over(lane.runner):
-                lane.runner.finish_first_turn()
+            for lane in lanes:
+                with bench.watchdog.over(lane.runner):
+                    lane.runner.finish_first_turn()
 
         yield wait
 

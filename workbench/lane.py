@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.arena import Arena, Layout, Slot
+from workbench.arena import Arena, Edge, Layout, Slot
 from workbench.forkserver import ForkServer
 from workbench.targets import Arrays, Target, Workload
 
@@ -44,15 +44,19 @@ class Plan:
     places: tuple[Place, ...]
     state_offset: int
     workloads: Sequence[Workload] = field(repr=False)
+    guards: tuple[tuple[int, int], ...] = ()
 
 
-def plan(workloads: Sequence[Workload]) -> Plan:
-    """Lay out the arrays of all workloads, one after the other."""
-    layout = Layout()
+def plan(workloads: Sequence[Workload], edge: Edge | None = None) -> Plan:
+    """Lay out the arrays of all workloads, one after the other.
+
+    With an ``edge`` there is room for one request, and forbidden pages around every array.
+    """
+    layout = Layout(edge)
     places = []
     for load in workloads:
         sample = load.requests(np.random.default_rng(0), 1)  # its shapes only
-        room = max(MAX_BATCH, load.batch)
+        room = 1 if edge else max(MAX_BATCH, load.batch)
         places.append(
             Place(
                 {k: layout.add(v.shape, v.dtype.str) for k, v in load.fixture.items()},
@@ -61,7 +65,7 @@ def plan(workloads: Sequence[Workload]) -> Plan:
                 {k: layout.add(s, d) for k, (s, d) in load.scratch.items()},
             )
         )
-    return Plan(tuple(places), layout.end, workloads)
+    return Plan(tuple(places), layout.end, workloads, tuple(layout.guards))
 
 
 class Lane:
@@ -78,6 +82,7 @@ class Lane:
         *,
         bounds: bool = False,
         ticks: bool = False,
+        spins: Sequence[int] = (),
     ) -> None:
         self.plan = layout
         self.arena = Arena.create()
@@ -97,6 +102,8 @@ class Lane:
             "pad_bytes": pad_bytes,
             "bounds": bounds,
             "ticks": ticks,
+            "spins": list(spins),
+            "guards": layout.guards,
             "query": target.bench_file == "callsite.py",
         }
         self.runner = server.spawn(job, self.arena)

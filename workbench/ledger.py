@@ -8,12 +8,15 @@ else that is wrong in a ledger is refused by file and line.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import math
 import os
 import re
+import secrets
 import stat
+import time
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +30,9 @@ from workbench.errors import Infrastructure
 MISSING = "n/a"
 LOCK_SECONDS = 60.0
 SLACK = 1.05  # see `best`
+# How long a last line must stay torn before it counts as a dead writer's: a row that crosses a page
+# is seen in part while it is written, and 2 ms were too few on a machine with a load of 10.
+SETTLE_SECONDS = 1.0
 
 _QUALITY = (
     *("commit", "quality", "benchguard", "quality_mean_gap_db", "quality_min_gap_db", "score"),
@@ -48,7 +54,16 @@ FILES = {
 STATUSES = ("baseline", "keep", "discard", "crash", "revoke")
 REASONS = (
     *("baseline", "faster", "simpler", "inconclusive", "slower", "worst-combo", "trade-off"),
-    *("call-site", "incorrect", "suspect", "allocates", "over-memory", "over-budget", "policy"),
+    *(
+        "unconfirmed",
+        "call-site",
+        "incorrect",
+        "suspect",
+        "allocates",
+        "over-memory",
+        "over-budget",
+        "policy",
+    ),
     "infra",
 )
 
@@ -212,23 +227,22 @@ def append(path: Path, row: Row | Mapping[str, object]) -> None:
     check_appendable(path)
     try:
         with FileLock(f"{path}.lock", timeout=LOCK_SECONDS):
-            fresh = not path.exists()
+            if not path.exists():
+                _begin(path, focus)
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
             try:
-                size = _repair(file, path, focus)
-                if size == 0:
+                if _repair(file, path, focus) == 0:
                     line = _header(focus) + line
-                _write_whole(file, line, size)
+                _write_whole(file, line)
             finally:
                 os.close(file)
-            if fresh:
-                _sync_folder(path.parent)
     except Timeout as error:
         raise Infrastructure(
             f"{path} has been locked for {LOCK_SECONDS:.0f} s: another process is writing it"
         ) from error
-    except OSError as error:
-        raise Infrastructure(f"{path} cannot be written: {error.strerror or error}") from error
+    except (OSError, NotImplementedError) as error:  # the second: a file system without locks
+        why = getattr(error, "strerror", None) or error
+        raise Infrastructure(f"{path} cannot be written: {why}") from error
 
 
 def read(path: Path) -> list[Row]:
@@ -283,6 +297,46 @@ def best(rows: Iterable[Row], host_class: str) -> Row | None:
     if found is None:
         return None
     return Row(**{f.name: getattr(found, f.name) for f in dataclasses.fields(Row)})
+
+
+def revocation(
+    kernel_sha256: str,
+    reason: str,
+    description: str,
+    *,
+    commit: str,
+    host_class: str,
+    ratio: float | None,
+    ci_low: float | None,
+    ci_high: float | None,
+) -> Row:
+    """A row that takes a kernel's keep back; ``ratio`` is what took it."""
+    known = {
+        "commit": commit,
+        "timestamp": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "status": "revoke",
+        "reason": reason,
+        "ratio": ratio,
+        "ci_low": ci_low,
+        "ci_high": ci_high,
+        "host_class": host_class,
+        "kernel_sha256": kernel_sha256,
+        "description": description,
+    }
+    unknown = dict.fromkeys(f.name for f in dataclasses.fields(Row))
+    return Row(**{**unknown, **known})  # type: ignore[arg-type]  # the mixed values of a row
+
+
+def confirmations(rows: Iterable[Row], host_class: str) -> int:
+    """How many keeps a host class has tried to confirm since its newest baseline."""
+    count = 0
+    for row in rows:
+        if row.host_class != host_class:
+            continue
+        if row.status == "baseline":
+            count = 0
+        count += row.status == "keep" or row.reason == "unconfirmed"
+    return count
 
 
 def _slower(entry: Row, before: Row | None) -> bool:
@@ -413,41 +467,75 @@ def _complete(raw: bytes, path: Path, focus: str) -> int:
 
 def _repair(file: int, path: Path, focus: str) -> int:
     """Move a torn last line to ``<file>.torn``; return the size of what is left."""
-    end = os.fstat(file).st_size
-    raw = b""
-    while len(raw) < end:
-        piece = os.pread(file, end - len(raw), len(raw))
-        if not piece:
-            break
-        raw += piece
+    raw = _read(file)
     size = _complete(raw, path, focus)
-    if size < len(raw):
-        fragment = raw[size:] + b"\n"
+    while size < len(raw):
+        # A host that does not share our lock may be in the middle of this very row.
+        time.sleep(SETTLE_SECONDS)
+        if (now := _read(file)) != raw:
+            raw, size = now, _complete(now, path, focus)
+            continue
         torn = os.open(f"{path}.torn", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
         try:
-            _write_whole(torn, fragment, os.fstat(torn).st_size)
+            _write_whole(torn, raw[size:] + b"\n")
         finally:
+            if os.fstat(torn).st_size == 0:  # no room for it: it stays where it is
+                Path(f"{path}.torn").unlink()
             os.close(torn)
-        _sync_folder(path.parent)
-        os.ftruncate(file, size)
-        os.fsync(file)
+        _sync(path.parent)
+        if os.fstat(file).st_size == len(raw):
+            os.ftruncate(file, size)
+            os.fsync(file)
+        raw = _read(file)
+        size = _complete(raw, path, focus)
     return size
 
 
-def _write_whole(file: int, data: bytes, size: int) -> None:
+def _read(file: int) -> bytes:
+    """Everything there is, from the beginning."""
+    raw = b""
+    while piece := os.pread(file, 1 << 20, len(raw)):
+        raw += piece
+    return raw
+
+
+def _begin(path: Path, focus: str) -> None:
+    """Make a ledger that has its header, in one step.
+
+    Two hosts that share a folder but not its locks both find no ledger; a header written with
+    the first row would then be there twice.
+    """
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}.partial")
+    try:
+        draft.write_bytes(_header(focus))
+        _sync(draft)
+        # The other host was first, or there are no hard links here and the row brings its header.
+        with contextlib.suppress(OSError):
+            os.link(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+    _sync(path.parent)
+
+
+def _write_whole(file: int, data: bytes) -> None:
     """Append with one write and sync; what a full disk cut short is taken back."""
+    written = 0
     try:
         written = os.write(file, data)
         if written != len(data):
             raise OSError(0, f"only {written} of {len(data)} bytes were taken; is the disk full?")
         os.fsync(file)
     except OSError:
-        os.ftruncate(file, size)
+        # Only our own bytes, and only while they are the last: a host that does not share our
+        # lock may have appended before us or after us.
+        end = os.lseek(file, 0, os.SEEK_CUR)
+        if written and end == os.fstat(file).st_size:
+            os.ftruncate(file, end - written)
         raise
 
 
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -22,14 +22,21 @@ CORE_WAIT_SECONDS = 600
 def exclusive(target: Target) -> Iterator[None]:
     """Only one trial at a time may work on a target."""
     path = target.root / ".workbench" / "locks" / f"{target.name}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, timeout=0)
     try:
-        with FileLock(path, timeout=0):
-            yield
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
     except Timeout as error:
         raise Infrastructure(
             f"another trial of {target.name} is running: wait for it, or stop it"
         ) from error
+    except (OSError, NotImplementedError) as error:  # the second: a file system without locks
+        why = getattr(error, "strerror", None) or error
+        raise Infrastructure(f"{path} cannot be locked: {why}") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextlib.contextmanager

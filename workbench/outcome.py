@@ -11,7 +11,7 @@ from typing import Any
 from workbench import gate, host, incumbent, judge, ledger, oracles, policy, stats
 from workbench.child import CandidateFailure
 from workbench.gate import Footprint, Verdict
-from workbench.record import Failure, TrialRecord
+from workbench.record import Confirmation, Failure, TrialRecord
 from workbench.setting import Setting
 from workbench.stats import Blocks, Calibration, Estimate
 
@@ -25,6 +25,8 @@ class Outcome:
     agreement: oracles.Agreement | None = None
     estimate: Estimate | None = None
     calibration: Calibration | None = None
+    confirmation: Confirmation | None = None
+    seconds_to_decide: float | None = None
     footprint: Footprint | None = None
     failure: Failure | None = None
     blocks: tuple[Blocks, ...] = ()
@@ -85,6 +87,8 @@ def compose(setting: Setting, outcome: Outcome) -> TrialRecord:
             "d_min": estimate.d_min,
             "clock_gap": estimate.clock_gap,
             "combos": estimate.combos,
+            "confirmation": outcome.confirmation,
+            "seconds_to_decide": outcome.seconds_to_decide,
             "timed_share": outcome.timed_share,
             **dataclasses.asdict(footprint),
             "max_abs_err": agreement.max_abs_err,

@@ -70,6 +70,33 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Confirmation:
+    """A keep raced once more: other data, other seeds, other processes, random addresses.
+
+    Attributes
+    ----------
+    ratio, ci_low, ci_high : float
+        As in the record, at the error rate ``alpha``.
+    processes : int
+        Pairs of fresh processes.
+    alpha : float
+        Two-sided error rate: what the ledger's budget for false keeps still allowed.
+    before : int
+        Confirmations that this ledger had had on this host class since its baseline.
+    holds : bool
+        Whether the keep stands.
+    """
+
+    ratio: float
+    ci_low: float
+    ci_high: float
+    processes: int
+    alpha: float
+    before: int
+    holds: bool
+
+
+@dataclass(frozen=True)
 class TrialRecord:
     """Everything known about one trial. Times are ns per request, ratios below 1 are faster.
 
@@ -118,6 +145,8 @@ class TrialRecord:
     d_median: tuple[float, ...] = ()
     d_min: tuple[float, ...] = ()
     clock_gap: float | None = None
+    confirmation: Confirmation | None = None
+    seconds_to_decide: float | None = None
     timed_share: float | None = None
     combos: tuple[ComboEstimate, ...] = ()
     failure: Failure | None = None
@@ -187,8 +216,9 @@ def write(root: Path, record: TrialRecord, kernel: str, replicas: Sequence[Block
     draft = final.with_name(f".{record.id}.partial")
     try:
         draft.mkdir(parents=True)
-        (draft / "trial.json").write_text(record.to_json() + "\n")
-        (draft / "kernels.py").write_text(kernel)
+        # Bytes, because text would be spelt in the locale's encoding, and the digest fail.
+        (draft / "trial.json").write_bytes(f"{record.to_json()}\n".encode())
+        (draft / "kernels.py").write_bytes(kernel.encode())
         if replicas:
             _write_blocks(draft, record, replicas)
         for path in [*draft.iterdir(), draft]:
@@ -212,10 +242,15 @@ def read(path: Path) -> TrialRecord:
         If it is missing or not a record, naming the file.
     """
     try:
-        return TrialRecord.from_json(path.read_bytes())
+        found = TrialRecord.from_json(path.read_bytes())
+        if found.schema_version != SCHEMA_VERSION:
+            version = found.schema_version
+            raise ValueError(f"schema {version}, this program reads {SCHEMA_VERSION}")
+        json.dumps(dataclasses.asdict(found), allow_nan=False)  # 1e999 is read as infinity
     except (OSError, ValueError) as error:
         first = str(error).splitlines()[0]
         raise Infrastructure(f"{path} is not a trial record: {first}") from error
+    return found
 
 
 def sync(path: Path) -> None:

@@ -65,6 +65,22 @@ def measure(footprints: Iterable[float], arithmetic: str) -> Limits:
     return Limits({size: bytes_per_ns(size) for size in sizes}, operations_per_ns(arithmetic))
 
 
+def least_ns(spec: Mapping[str, Any], shapes: Iterable[str]) -> dict[str, float]:
+    """The time no kernel beats, by shape, from this machine's bandwidth and arithmetic now.
+
+    Parameters
+    ----------
+    spec : mapping
+        ``[roofline]`` of a target.toml.
+    shapes : iterable of str
+        Some of its shapes.
+    """
+    wanted = set(shapes)
+    n_bytes, n_operations = spec["bytes_per_unit"], spec["operations_per_unit"]
+    found = measure((n_bytes[shape] for shape in wanted), spec["arithmetic"])
+    return {shape: found.least_ns(n_bytes[shape], n_operations[shape]) for shape in wanted}
+
+
 def bytes_per_ns(footprint: int) -> float:
     """Fastest of several sweeps over one buffer (of at least 4 kB), 64 bytes a load."""
     size = max(footprint, 4096) // LINE_BYTES * LINE_BYTES

@@ -13,7 +13,6 @@ import ctypes
 import gc
 import json
 import os
-import resource
 import signal
 import socket
 import struct
@@ -34,7 +33,6 @@ BIND, PREPARE, RUN, NULL, MEASURE = range(5)
 ALIGNMENT_OPTION = "-align-all-nofallthru-blocks=6"
 ALIGNMENT_MARK = ".p2align\t6"
 PR_SET_PDEATHSIG = 1
-MAX_FILE_BYTES = 64 << 20
 
 
 def die_with_parent(parent: int) -> None:
@@ -77,7 +75,9 @@ def warm_up() -> None:
     import workbench.arena
     import workbench.counters
     import workbench.targets  # noqa: F401 - imported once here, for every runner
+    from workbench import sandbox
 
+    sandbox.prepare()
     njit(lambda x: x + 1)(1)
     gc.collect()
     gc.freeze()
@@ -91,9 +91,7 @@ def become_runner(server: int, job: dict[str, Any], fds: list[int]) -> None:
         os.dup2(output, 1)
         os.dup2(output, 2)
         os.sched_setaffinity(0, job["cores"])
-        resource.setrlimit(resource.RLIMIT_AS, (job["max_bytes"],) * 2)
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILE_BYTES,) * 2)
+        confine(job)
         _pad = bytearray(job["pad_bytes"])  # moves heap and code: each replica has its own layout
         Runner(job, commands, replies, arena_fd).serve()
     except BaseException as error:
@@ -102,13 +100,36 @@ def become_runner(server: int, job: dict[str, Any], fds: list[int]) -> None:
     os._exit(0)
 
 
+def confine(job: dict[str, Any]) -> None:
+    """Leave this process what its job needs: its own kernel, bench and cache, and no more.
+
+    A query's bench also loads the upstream.py of other targets.
+    """
+    from workbench import sandbox
+
+    files, folders = [Path(job["kernels"]), Path(job["bench"])], []
+    if job["query"]:
+        from workbench.targets import find_root
+
+        root = find_root()
+        files += [root / "pyproject.toml", *root.glob("targets/*/target.toml")]
+        files += root.glob("targets/*/upstream.py")
+        folders = [root / "targets"]
+    sandbox.confine(files, cache_folder(job), job["max_bytes"], folders)
+
+
+def cache_folder(job: dict[str, Any]) -> Path:
+    """Where numba caches this variant; the timed build cannot reach the audited one's."""
+    return Path(job["cache_dir"] + ("-bounds" if job["bounds"] else ""))
+
+
 def send_failure(replies: int, error: BaseException) -> None:
     """Tell the parent what went wrong; the text comes from the kernel and is not to be trusted."""
     kind = "raised"
     if isinstance(error, MemoryError):
         kind = "memory"
-    elif isinstance(error, OSError):  # a full disk is not the kernel's doing
-        kind = "machine"
+    elif isinstance(error, OSError) and not isinstance(error, PermissionError):
+        kind = "machine"  # a full disk is not the kernel's doing; what it may not do is
     sys.stdout.flush()
     text = f"{type(error).__name__}: {error}"[:4000]
     send(replies, {"error": kind, "text": text})
@@ -128,9 +149,10 @@ class Runner:
 
         self.job, self.commands, self.replies = job, commands, replies
         self.arena, self.layout = Arena(arena_fd), Layout()
+        self.arena.forbid(job["guards"])
         self.layout.end = job["state_offset"]
         self.bound: dict[int, Callable[..., None]] = {}
-        self.prepared: dict[int, Callable[[], None]] = {}
+        self.prepared: dict[int, Callable[[], object]] = {}
         self.kernels, self.bench = load_variant(job)
         self.variant = self.surface()
 
@@ -176,28 +198,35 @@ class Runner:
         self.bound[combo] = self.bench.bind(self.variant, fixture, **options)
         return {"bound": combo}
 
-    def prepare(self, combo: int, count: int) -> Callable[[], None]:
-        """Make a call without arguments that answers the first ``count`` requests."""
+    def prepare(self, combo: int, count: int, first: int = 0) -> Callable[[], object]:
+        """Make a call without arguments that answers ``count`` requests."""
         place = self.job["combos"][combo]
+        rows = slice(first, first + count)
         requests, outputs = (
-            {k: v[:count] for k, v in self.arena.views(slots(place[part])).items()}
+            {k: v[rows] for k, v in self.arena.views(slots(place[part])).items()}
             for part in ("requests", "outputs")
         )
         scratch = self.arena.views(slots(place["scratch"]))
         bound = self.bound[combo]
+        if self.job["spins"]:
+            from workbench.spinning import spin
+
+            turns = self.job["spins"][combo] * count
+            return lambda: (bound(requests, outputs, scratch), spin(turns))
         return lambda: bound(requests, outputs, scratch)
 
     def measure(self, combo: int) -> dict[str, Any]:
         """Allocations, cycles and instructions of one request, and whether blocks are aligned.
 
         Each is the difference of a call with three requests and one with a single request, so
-        that what Python spends on boxing the arguments cancels.
+        that what Python spends on boxing the arguments cancels. No request is answered twice
+        before allocations are counted: a kernel that allocated in every call but a repeated one
+        was kept at 0.78.
         """
         from workbench.counters import HardwareCounters, allocations
 
-        one, three = self.prepare(combo, 1), self.prepare(combo, 3)
-        one(), three()
-        few, many = allocations(one), allocations(three)
+        few, many = allocations(self.prepare(combo, 1)), allocations(self.prepare(combo, 3, 1))
+        one, three = self.prepare(combo, 1, 4), self.prepare(combo, 3, 5)
         with HardwareCounters() as hardware:
             low, high = hardware.count(one), hardware.count(three)
         per_request = [
@@ -224,9 +253,8 @@ def load_variant(job: dict[str, Any]) -> tuple[types.ModuleType, types.ModuleTyp
 
     from workbench.targets import cache_compiled, load_file
 
-    os.environ["NUMBA_CACHE_DIR"] = job["cache_dir"]
+    os.environ["NUMBA_CACHE_DIR"] = str(cache_folder(job))
     if job["bounds"]:
-        os.environ["NUMBA_CACHE_DIR"] += "-bounds"
         os.environ["NUMBA_BOUNDSCHECK"] = "1"
     # The environment, not the attributes: numba reads it again at the first compilation.
     vars(numba.config)["reload_config"]()

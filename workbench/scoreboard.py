@@ -162,18 +162,22 @@ def read(root: Path) -> dict[str, Score]:
     Infrastructure
         If the file is no scoreboard.
     """
+    from pydantic import TypeAdapter
+
     try:
         document = json.loads(path(root).read_bytes())
         if document["schema_version"] != SCHEMA_VERSION:
             raise ValueError(f"schema {document['schema_version']}, this reads {SCHEMA_VERSION}")
-        return {line["target"]: _from_json(line) for line in document["targets"]}
+        lines = TypeAdapter(list[Score]).validate_python(document["targets"])
     except FileNotFoundError:
         return {}
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         name = path(root).relative_to(root)
+        why = str(error).splitlines()[0]
         raise Infrastructure(
-            f"{name} is no scoreboard ({error}): `workbench scoreboard` writes a new one"
+            f"{name} is no scoreboard ({why}): `workbench scoreboard` writes a new one"
         ) from error
+    return {line.target: line for line in lines}
 
 
 def publish(root: Path, scores: Sequence[Score]) -> None:
@@ -315,15 +319,3 @@ def _answer(child: subprocess.Popen[str], target: Target) -> dict[str, Any]:
         raise Infrastructure(f"the race of {target.name} failed: {last}")
     found: dict[str, Any] = json.loads(said)
     return found
-
-
-def _from_json(line: dict[str, Any]) -> Score:
-    """Read back what `dataclasses.asdict` made of a line."""
-    return Score(
-        **{
-            **line,
-            "vs_upstream": Ratio(**line["vs_upstream"]),
-            "vs_peers": {name: Ratio(**found) for name, found in line["vs_peers"].items()},
-            "combos": tuple(Combo(**combo) for combo in line["combos"]),
-        }
-    )

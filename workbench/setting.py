@@ -34,6 +34,8 @@ class Options:
         Replays a trial's inputs and the order of its blocks; None draws one.
     rebaseline : bool
         Measure a baseline although there is one.
+    patience_seconds : float
+        How long to go on measuring where six pairs of processes leave the verdict open.
     """
 
     mode: str = "trial"
@@ -42,11 +44,15 @@ class Options:
     incumbent: str | None = None
     seed: int | None = None
     rebaseline: bool = False
+    patience_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Everything that is settled before the first slow step."""
+    """Everything that is settled before the first slow step.
+
+    ``confirmations`` are those that this ledger has had on this host class since its baseline.
+    """
 
     target: Target
     options: Options
@@ -60,6 +66,7 @@ class Setting:
     calibration: Calibration
     seed: int
     guardrails: Guardrails
+    confirmations: int
 
 
 def settle(target: Target, options: Options) -> Setting:
@@ -105,6 +112,7 @@ def settle(target: Target, options: Options) -> Setting:
         calibration=calibration.load(target, machine.id),
         seed=secrets.randbits(63) if options.seed is None else options.seed,
         guardrails=guardrails(target),
+        confirmations=ledger.confirmations(rows, machine.id),
     )
 
 

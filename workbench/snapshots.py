@@ -15,6 +15,8 @@ import io
 import json
 import platform
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -32,6 +34,7 @@ DriftStatus = Literal["identical", "within tolerance", "drifted"]
 
 MANIFEST = "manifest.json"
 SCHEMA = 1
+TEXTS = ("upstream", "target", "version", "wheel_sha256", "machine", "command")
 # Upstreams that can be asked, and the module that asks: it has DISTRIBUTION and RECORDERS.
 UPSTREAMS: Mapping[str, str] = {"lance": "workbench.upstreams.lance"}
 
@@ -97,11 +100,14 @@ class Manifest:
             If it is not a manifest of this schema.
         """
         fields = json.loads(text)
+        odd = [name for name in TEXTS if not isinstance(fields[name], str)]
+        if odd:
+            raise ValueError(f"{odd[0]} is no text")
         if fields["schema"] != SCHEMA:
             raise ValueError(f"schema {fields['schema']!r}, this program reads {SCHEMA}")
         files = {name: RecordedFile(**entry) for name, entry in fields.pop("files").items()}
         for name in files:
-            if Path(name).name != name:
+            if Path(name).name != name or not name.endswith(".npz"):
                 raise ValueError(f"file name {name!r} leaves the folder")
         return cls(files=files, **fields)
 
@@ -417,10 +423,10 @@ def _role(arrays: Arrays, prefix: str) -> dict[str, NDArray[Any]]:
 def _manifest(root: Path, folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:
-        manifest = Manifest.from_json(path.read_text())
+        manifest = Manifest.from_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise _damaged(root, path, "is missing") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise _damaged(root, path, f"cannot be read ({error})") from error
     if (manifest.upstream, manifest.target) != (folder.parent.name, folder.name):
         raise _damaged(root, path, f"is of {manifest.upstream}/{manifest.target}")
@@ -434,13 +440,18 @@ def _verified(root: Path, folder: Path, name: str, manifest: Manifest) -> Arrays
         data = path.read_bytes()
     except FileNotFoundError as error:
         raise _damaged(root, path, "is missing") from error
+    except (OSError, ValueError) as error:  # a name that no file can have
+        raise _damaged(root, folder / MANIFEST, f"names {name!r} ({error})") from error
     found = RecordedFile(hashlib.sha256(data).hexdigest(), len(data))
     if found != manifest.files[name]:
         raise _damaged(
             root, path, f"does not have the sha256 of its manifest ({found.sha256[:12]} found)"
         )
-    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-        return dict(archive)
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            return dict(archive)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise _damaged(root, path, f"is no archive of arrays ({error})") from error
 
 
 def _damaged(root: Path, path: Path, what: str) -> Infrastructure:

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 PRIOR_N = 3
 ALPHA = 0.02
 MIN_PROCESSES, MAX_PROCESSES = 2, 6
+# Chance of one false keep in a ledger between two baselines.
+BUDGET = 0.05
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ class Replica:
     by_median, by_min : ndarray of float, shape (combos,)
         Median over blocks of the median, and of the minimum, form of the block's log ratio.
     vs_upstream : ndarray of float, shape (combos,)
-        Median log ratio of the candidate to upstream.
+        Median log ratio of the candidate to upstream; NaN where upstream was not raced.
     candidate_ns, incumbent_ns : ndarray of float, shape (combos,)
         Median time per request.
     clock_gap : float
@@ -138,10 +140,13 @@ def summarise(blocks: Blocks, n_combos: int) -> Replica:
         return np.array([np.median(values[combo == c]) for c in range(n_combos)])
 
     by_median = per_combo(d_median)
+    raced = len(d_upstream) > 0
     return Replica(
         by_median=by_median,
         by_min=per_combo(d_min),
-        vs_upstream=per_combo(d_upstream, blocks.headline_combo),
+        vs_upstream=(
+            per_combo(d_upstream, blocks.headline_combo) if raced else np.full(n_combos, np.nan)
+        ),
         candidate_ns=per_combo(np.median(candidate, axis=1)),
         incumbent_ns=per_combo(np.median(incumbent, axis=1)),
         clock_gap=float(per_combo(blocks.child_log_ratio).mean() - by_median.mean()),
@@ -208,25 +213,50 @@ class Estimate:
         return max(self.combos, key=lambda c: math.inf if math.isnan(c.ratio) else c.ratio)
 
 
-def half_width(values: Sequence[float] | NDArray[np.float64], sigma: float) -> float:
+def half_width(
+    values: Sequence[float] | NDArray[np.float64], sigma: float, alpha: float = ALPHA
+) -> float:
     """Half width of the confidence sequence around the mean of ``values``.
 
-    ``s * sqrt((n + 3) * ln(((n + 3) / 3) / 0.02**2)) / n`` with s the larger of the calibrated
+    ``s * sqrt((n + 3) * ln(((n + 3) / 3) / alpha**2)) / n`` with s the larger of the calibrated
     sigma and the sample's own sd. It holds at every n at once, so looking early costs nothing.
     """
     n = len(values)
     spread = max(sigma, float(np.std(values, ddof=1))) if n > 1 else math.inf
+    return width_after(n, spread, alpha)
+
+
+def width_after(n: int, spread: float, alpha: float = ALPHA) -> float:
+    """Half width after ``n`` pairs of processes whose spread is ``spread``."""
     shifted = n + PRIOR_N
-    return spread * math.sqrt(shifted * math.log(shifted / PRIOR_N / ALPHA**2)) / n
+    return spread * math.sqrt(shifted * math.log(shifted / PRIOR_N / alpha**2)) / n
+
+
+def share_of_budget(confirmations: int) -> float:
+    """The two-sided error rate that the next confirmation of a ledger may spend.
+
+    ``2 * BUDGET * 6 / (pi * k)**2`` for the k-th, of which a false keep is one side: summed over
+    all k that is `BUDGET`, so no ledger, however long, keeps one identical kernel with more than
+    that chance.
+
+    Examples
+    --------
+    >>> [round(share_of_budget(k), 5) for k in (0, 1, 9)]
+    [0.02, 0.0152, 0.00061]
+    """
+    return min(ALPHA, 2 * BUDGET * 6 / (math.pi * (confirmations + 1)) ** 2)
 
 
 def estimate(
-    replicas: Sequence[Replica], names: Sequence[tuple[str, str]], calibration: Calibration
+    replicas: Sequence[Replica],
+    names: Sequence[tuple[str, str]],
+    calibration: Calibration,
+    alpha: float = ALPHA,
 ) -> Estimate:
     """Combine pairs of processes; ``names`` are (shape, distribution) a combo."""
 
     def interval(values: NDArray[np.float64], sigma: float) -> tuple[float, float, float]:
-        middle, width = float(values.mean()), half_width(values, sigma)
+        middle, width = float(values.mean()), half_width(values, sigma, alpha)
         return math.exp(middle), math.exp(middle - width), math.exp(min(middle + width, 700.0))
 
     by_median = np.array([r.by_median for r in replicas])

@@ -12,6 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.errors import Infrastructure
+
 Transfer = Literal["wins", "none", "loses"]
 
 UNIT_BINS = 32
@@ -154,9 +156,31 @@ def path(root: Path, name: str) -> Path:
 
 
 def read(root: Path, name: str) -> dict[str, Any] | None:
-    """Return the newest published finding of a target, or None."""
+    """Return the newest published finding of a target, or None.
+
+    Raises
+    ------
+    Infrastructure
+        If the file is no finding.
+    """
+    return parse(path(root, name))
+
+
+def parse(file: Path) -> dict[str, Any] | None:
+    """Read a finding wherever it lies; as `read`."""
+    from pydantic import TypeAdapter
+
     try:
-        finding: dict[str, Any] = json.loads(path(root, name).read_bytes())
+        raw = file.read_bytes()
+        found = TypeAdapter(CallSiteRecord).validate_json(raw)
+        if found.schema_version != SCHEMA_VERSION:
+            raise ValueError(f"schema {found.schema_version}, this program reads {SCHEMA_VERSION}")
+        finding: dict[str, Any] = json.loads(raw)
     except FileNotFoundError:
         return None
+    except (OSError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        raise Infrastructure(
+            f"{file} is no finding of a call site ({first}): `workbench integrate` writes a new one"
+        ) from error
     return finding

@@ -67,10 +67,12 @@ def run(
             raise Refused("a file of the judge changed during the trial: nothing was recorded")
         done = outcomes.compose(setting, outcome)
         with locks.uninterrupted():
+            # The row is last: a trial killed in here leaves no row without its record, and no
+            # baseline without its calibration.
             record.write(target.root, done, setting.source, outcome.blocks)
-            ledger.append(ledger.path(target.folder, options.focus), outcomes.row_of(done))
             if done.status == "baseline":
                 calibration.save(target, done.host_class, stats.calibrate(outcome.replicas))
+            ledger.append(ledger.path(target.folder, options.focus), outcomes.row_of(done))
     return done
 
 
@@ -107,4 +109,4 @@ def judge_candidate(setting: Setting, progress: judge.Progress) -> Outcome:
 def budget_seconds(setting: Setting) -> float:
     """How long a trial may take; a baseline measures three times as many pairs."""
     factor = 3 if setting.options.mode == "baseline" else 1
-    return factor * setting.guardrails.budget_seconds
+    return factor * setting.guardrails.budget_seconds + setting.options.patience_seconds
