@@ -36,7 +36,7 @@ def test_everything_of_interest_is_examined(findings: dict[str, Finding]) -> Non
     assert set(findings) >= {
         *("cpu", "cpu features", "cores", "numba", "code alignment", "hardware counters"),
         *("address randomisation", "memfd", "transparent huge pages", "ffmpeg", "libopus"),
-        *("pylance", "faiss-cpu", "git", "reports"),
+        *("pylance", "faiss-cpu", "git", "reports", "confinement"),
     }
     for finding in findings.values():
         assert finding.status in ("ok", "warn", "missing")
@@ -175,6 +175,24 @@ def test_an_option_that_llvm_ignores_is_a_warning(monkeypatch: pytest.MonkeyPatc
     fake = 'print(\'{"answer": 27, "seconds": 0.1, "aligned": false}\')'
     monkeypatch.setattr(doctor, "_COMPILE", fake)
     assert only(doctor._compiler(), "code alignment").status == "warn"
+
+
+def test_what_confines_a_kernel_is_tried(findings: dict[str, Finding]) -> None:
+    assert "limits (6 GB of memory" in findings["confinement"].detail
+    assert "no new ones" in findings["confinement"].detail
+
+
+def test_a_layer_that_is_not_in_force_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    layers = [["limits", True, "6 GB"], ["seccomp", False, "Unable to find libseccomp"]]
+    monkeypatch.setattr(doctor, "_CONFINE", f"print({json.dumps(json.dumps(layers))})")
+    finding = only(doctor._confinement(), "confinement")
+    assert finding.status == "warn"
+    assert finding.detail == "limits (6 GB) in force, but not seccomp: Unable to find libseccomp"
+    assert "libseccomp2" in finding.mend
+    monkeypatch.setattr(doctor, "_CONFINE", "raise SystemExit('no such system')")
+    finding = only(doctor._confinement(), "confinement")
+    assert (finding.status, finding.mend) == ("warn", "use Linux")
+    assert "no such system" in finding.detail
 
 
 def test_no_git_no_project_no_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -216,6 +216,44 @@ def _addresses() -> Iterator[Finding]:
     yield Finding("address randomisation", "warn", detail, mend)
 
 
+# In a process of its own too: what confines it stays.
+_CONFINE = """
+import json, sys
+from pathlib import Path
+folder, package, max_bytes = sys.argv[1:]
+sys.path.insert(0, package)
+from workbench import sandbox
+layers = sandbox.confine([], Path(folder), int(max_bytes))
+print(json.dumps([[layer.name, layer.in_force, layer.detail] for layer in layers]))
+"""
+_MEND_LAYER = {
+    "landlock": "Linux 5.13 or newer with landlock among its security modules, and landlockpy",
+    "seccomp": "install libseccomp2 with the system's packages, and pyseccomp",
+}
+
+
+def _confinement() -> Iterator[Finding]:
+    from workbench import forkserver
+
+    name = "confinement"
+    told = str(Path(__file__).resolve().parent.parent), str(forkserver.MAX_RUNNER_BYTES)
+    with tempfile.TemporaryDirectory() as folder:
+        child = _run([sys.executable, "-c", _CONFINE, folder, *told])
+    if child.returncode:
+        last = (child.stderr.strip().splitlines() or ["no message"])[-1]
+        yield Finding(name, "warn", f"a process could not confine itself: {last}", "use Linux")
+        return
+    layers = json.loads(child.stdout)
+    held = "; ".join(f"{layer} ({detail})" for layer, in_force, detail in layers if in_force)
+    lacking = {layer: detail for layer, in_force, detail in layers if not in_force}
+    if not lacking:
+        yield Finding(name, "ok", f"kernels are held by {held}")
+        return
+    without = "; ".join(f"{layer}: {why}" for layer, why in lacking.items())
+    mend = "; ".join(_MEND_LAYER.get(layer, "use Linux") for layer in lacking)
+    yield Finding(name, "warn", f"{held or 'nothing'} in force, but not {without}", mend)
+
+
 def _memory() -> Iterator[Finding]:
     if hasattr(os, "memfd_create"):
         os.close(os.memfd_create("doctor"))
@@ -331,6 +369,7 @@ CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "numba": _compiler,
     "hardware counters": _counters,
     "address randomisation": _addresses,
+    "confinement": _confinement,
     "memfd": _memory,
     "ffmpeg": _ffmpeg,
     "libopus": _libopus,
