@@ -100,6 +100,14 @@ def best(name: str, focus: str = "performance", root: Path | None = None) -> dic
     return dataclasses.asdict(found)
 
 
+def has_baseline(name: str, root: Path | None = None) -> bool:
+    """Whether this host class has measured a target's baseline."""
+    target = target_folders.load(name, root)
+    machine = host_class(target)
+    rows = ledger.read(ledger.path(target.folder, "performance"))
+    return any(row.status == "baseline" and row.host_class == machine for row in rows)
+
+
 def history(
     name: str, focus: str = "performance", root: Path | None = None
 ) -> list[dict[str, Any]]:

@@ -13,13 +13,14 @@ from collections.abc import Sequence
 
 import typer
 
-from workbench.cli import doctor, races, scaffold, snapshots, trials
+from workbench.cli import doctor, races, robustness, scaffold, snapshots, trials
 from workbench.cli.terminal import visible
 from workbench.errors import Infrastructure, Usage, WorkbenchError
 
 EXIT_CODES = """
 Exit codes: 0 kept or done; 1 discarded; 2 incorrect, or the candidate crashed; 3 over budget;
-4 refused (policy, a changed judge, an unanswered candidate target); 5 nothing was measured;
+4 refused (policy, a changed judge, an unanswered candidate target); 5 nothing was measured,
+or fsck found something wrong;
 64 wrong usage; 130 interrupted.
 """
 
@@ -31,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for part in (trials, races, scaffold, snapshots, doctor):
+for part in (trials, races, robustness, scaffold, snapshots, doctor):
     app.add_typer(part.app)
 
 # typer keeps the base of its usage errors private.

@@ -80,13 +80,38 @@ def list_targets(
         typer.echo("* published of another kernels.py: workbench scoreboard, workbench integrate")
 
 
-@app.command(epilog="Example: workbench init pq_l2")
-def init(target: TargetName, rebaseline: Rebaseline = False, as_json: Json = False) -> None:
-    """Start a ledger on this machine: measure the baseline and calibrate the judge."""
+@app.command(epilog="Examples: workbench init pq_l2; workbench init --all (on a new machine)")
+def init(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TARGET]...", autocompletion=complete_target),
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every target that has no baseline here.")
+    ] = False,
+    rebaseline: Rebaseline = False,
+    as_json: Json = False,
+) -> None:
+    """Start a ledger on this machine: measure the baseline and calibrate the judge.
+
+    Rows of another machine, or of another version of the judge, stay and are never compared.
+    """
+    from workbench import overview, targets
+    from workbench.errors import Usage
     from workbench.setting import Options
 
+    if bool(names) == every:
+        raise Usage("name targets, or say --all: workbench init pq_l2")
+    names = names or [n for n in targets.names() if rebaseline or not overview.has_baseline(n)]
+    if not names:
+        typer.echo("every target has a baseline on this host class; --rebaseline measures new ones")
     options = Options(mode="baseline", rebaseline=rebaseline)
-    _report(_run(target, options, quiet=as_json), as_json=as_json)
+    worst = 0
+    for name in names:
+        record = _run(name, options, quiet=as_json)
+        _show(record, as_json=as_json)
+        worst = max(worst, record.exit_code)
+    raise typer.Exit(worst)
 
 
 @app.command(
@@ -102,6 +127,9 @@ def trial(
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Replay a trial's inputs.")] = None,
     rebaseline: Rebaseline = False,
+    patience: Annotated[
+        float, typer.Option(min=0, help="Seconds to go on where the verdict is open.")
+    ] = 0.0,
     notebook: Annotated[
         bool, typer.Option(help="Run through notebooks/trial.ipynb and keep it in the record.")
     ] = False,
@@ -110,7 +138,7 @@ def trial(
     """Judge targets/TARGET/kernels.py: is it correct, and faster than the best so far."""
     from workbench.setting import Options
 
-    options = Options(mode, description, focus, incumbent, seed, rebaseline)
+    options = Options(mode, description, focus, incumbent, seed, rebaseline, patience)
     if notebook:
         from workbench import executed
 
@@ -129,6 +157,9 @@ def best(target: TargetName, focus: Focus = "performance", as_json: Json = False
     else:
         for name, value in row.items():
             typer.echo(f"{name}: {'n/a' if value is None else value}")
+        typer.echo(
+            "of this machine's host class; rows of others are shown by history, not compared"
+        )
 
 
 @app.command(epilog="Example: workbench history pq_l2")
@@ -186,10 +217,15 @@ def _run(target: str, options: Options, *, quiet: bool) -> TrialRecord:
 
 
 def _report(record: TrialRecord, *, as_json: bool) -> None:
-    """Print a trial's verdict and end with its exit code, even where nobody takes the output."""
+    """Print a trial's verdict and end with its exit code."""
+    _show(record, as_json=as_json)
+    raise typer.Exit(record.exit_code)
+
+
+def _show(record: TrialRecord, *, as_json: bool) -> None:
+    """Print a trial's verdict, even where nobody takes the output."""
     with contextlib.suppress(OSError):
         typer.echo(record.to_json() if as_json else "\n".join(map(visible, _lines(record))))
-    raise typer.Exit(record.exit_code)
 
 
 def _lines(record: TrialRecord) -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""How often the judge is wrong on this machine: identical kernels, known gains, neutral edits."""

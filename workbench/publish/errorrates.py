@@ -1,0 +1,81 @@
+"""A campaign as a figure: what both gates keep, and what a second of patience buys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from workbench.errorrates import rates
+from workbench.errorrates.campaign import IDENTICAL, SPEEDUPS
+from workbench.errorrates.rates import Line, Rate
+from workbench.errorrates.verdicts import Found
+from workbench.publish import style
+from workbench.publish.style import Picture
+
+CYCLE = (style.SKY, style.ORANGE, style.GREEN, style.BLUE)
+GAINS = {IDENTICAL: 0.0, **SPEEDUPS}
+
+
+def power(found: Sequence[Found]) -> Picture:
+    """Draw the share kept against the true gain, for both gates, one panel a condition."""
+    lines = rates.table(found)
+    conditions = list(dict.fromkeys(line.condition for line in lines))
+    drawn = Picture(figsize=(style.WIDTH, 3.6), layout="constrained")
+    axes = np.atleast_1d(drawn.subplots(1, len(conditions), sharey=True))
+    for place, condition in zip(axes, conditions, strict=True):
+        here = [line for line in lines if line.condition == condition]
+        _draw_power(place, here)
+        place.set_title(condition, fontsize=10)
+    axes[0].set_ylabel("share of verdicts that keep the kernel")
+    axes[0].legend(fontsize=8, loc="center right")
+    total = len(found)
+    style.caption(
+        drawn,
+        f"n = {total:,} verdicts on {len({row.kernel for row in found})} kernels; bars: exact "
+        "95 % intervals. Squares: neutral edits. The pooled gate compares separate runs.",
+    )
+    return drawn
+
+
+def _draw_power(axes: Axes, lines: Sequence[Line]) -> None:
+    known = sorted(
+        (line for line in lines if line.variant in GAINS), key=lambda line: GAINS[line.variant]
+    )
+    places = list(range(len(known)))
+    for name, colour, shift in (("judge", style.BLUE, -0.06), ("pooled", style.VERMILLION, 0.06)):
+        label = "this judge" if name == "judge" else "pooled gate"
+        shares: list[Rate] = [getattr(line, name) for line in known]
+        middle = [place + shift for place in places]
+        axes.plot(middle, [r.value for r in shares], "o-", color=colour, markersize=4, label=label)
+        axes.vlines(middle, [r.low for r in shares], [r.high for r in shares], color=colour)
+    for line in lines:
+        if line.variant == rates.NEUTRAL:
+            axes.plot(-0.25, line.judge.value, "s", color=style.BLUE, markersize=4)
+            axes.vlines(-0.25, line.judge.low, line.judge.high, color=style.BLUE)
+    axes.set_xticks(places, [f"{GAINS[line.variant]:.1%}" for line in known], fontsize=8)
+    axes.set_xlabel("true gain", fontsize=9)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axes.set_ylim(-0.03, 1.03)
+    style.bare(axes)
+
+
+def frontier(found: Sequence[Found], variant: str = "faster-1%", seed: int = 0) -> Picture:
+    """Draw the share of a known gain that is kept against the seconds of a verdict."""
+    points = rates.frontier(found, variant, 300, np.random.default_rng(seed))
+    drawn = Picture(figsize=(style.WIDTH * 0.6, 3.4), layout="constrained")
+    axes = drawn.subplots()
+    shares = list(dict.fromkeys(share for share, *_ in points))
+    for share, colour in zip(shares, CYCLE, strict=False):
+        line = [(seconds, kept.value) for s, _, seconds, kept in points if s == share]
+        axes.plot(
+            *zip(*line, strict=True), "o-", color=colour, markersize=4, label=f"{share} of it"
+        )
+    axes.legend(fontsize=8, title="measuring time a pair")
+    axes.set_xlabel("seconds of the screen, mean")
+    axes.set_ylabel(f"share kept, {variant}")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    style.bare(axes)
+    style.caption(drawn, "Resampled from the pairs of quiet verdicts; at most 2, 4, 6 or 8 pairs.")
+    return drawn
