@@ -31,6 +31,8 @@ IDENTICAL = "identical"
 SPEEDUPS = {f"faster-{percent:g}%": percent / 100 for percent in (0.5, 1, 2, 5, 10)}
 # How many verdicts of each a round asks for, for each kernel and condition.
 SHARES = {IDENTICAL: 12, **dict.fromkeys(neutral.EDITS, 1), **dict.fromkeys(SPEEDUPS, 1)}
+# So many verdicts before another kernel or condition has its turn.
+VISIT = 5
 SHORTER = (0.25, 0.5, 0.75)
 
 
@@ -102,9 +104,9 @@ def run(
             return verdicts.read(folder)
         if name not in subjects:
             subjects[name] = meet(name, settings[name], progress)
-        variants = [v for v, share in SHARES.items() for _ in range(share)]
+        variants = left_of_round(verdicts.read(folder), settings[name], name, condition)
         rng.shuffle(variants)
-        play(subjects[name], condition, variants, folder, end, progress)
+        play(subjects[name], condition, variants[:VISIT], folder, end, progress)
 
 
 def rounds_done(
@@ -118,6 +120,17 @@ def rounds_done(
     )
     places = [(name, condition) for condition in plan.conditions for name in plan.kernels]
     return {place: counts[place] / sum(SHARES.values()) for place in places}
+
+
+def left_of_round(found: Sequence[Found], setting: Setting, name: str, condition: str) -> list[str]:
+    """What the round of a kernel and condition still lacks, or a whole new one."""
+    done = Counter(
+        row.variant
+        for row in found
+        if (row.kernel, row.condition, row.host_class) == (name, condition, setting.host_class.id)
+    )
+    rounds = 1 + done.total() // sum(SHARES.values())
+    return [v for v, share in SHARES.items() for _ in range(rounds * share - done[v])]
 
 
 def setting_of(name: str, root: Path | None) -> Setting:
