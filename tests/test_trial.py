@@ -160,6 +160,16 @@ def test_baseline_then_trial_then_the_ledger_knows_both(project, edit):
     assert len(second.combos) == 9
 
 
+def test_patience_goes_on_where_a_trial_would_end_open(project):
+    short, long = (
+        trial.run("pq_l2", Options(patience_seconds=seconds), root=project) for seconds in (0, 3)
+    )
+    assert short.processes == 2  # the most of a quick trial
+    if short.seconds_to_decide is not None:
+        assert "more would decide it" in short.sentence or "no patience" in short.sentence
+    assert long.processes > 2
+
+
 def test_a_fresh_clone_races_the_kernel_of_its_merge_base(project):
     done = trial.run("pq_l2", root=project)
     assert done.incumbent.origin == "merge-base"

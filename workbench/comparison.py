@@ -207,8 +207,10 @@ def run_duel(race: Race, *, simpler: bool, alpha: float = stats.ALPHA) -> Duel:
         elif gate.settled(estimate, calibration, simpler=simpler):
             break
         elif replica + 1 >= wanted:
-            seconds = time.monotonic() - begin
-            if seconds * (1 + 1 / (replica + 1)) > setting.options.patience_seconds:
+            now = time.monotonic()
+            if wanted == stats.MAX_PROCESSES:  # patience begins where a trial without it ends
+                end = now + setting.options.patience_seconds
+            if now + (now - begin) / (replica + 1) > end:
                 break
             wanted = replica + 2
     race.bench.progress("timing", wanted, wanted)

@@ -107,6 +107,9 @@ def judge_candidate(setting: Setting, progress: judge.Progress) -> Outcome:
 
 
 def budget_seconds(setting: Setting) -> float:
-    """How long a trial may take; a baseline measures three times as many pairs."""
+    """How long a trial may take.
+
+    A baseline measures three times as many pairs; screen and confirmation both have patience.
+    """
     factor = 3 if setting.options.mode == "baseline" else 1
-    return factor * setting.guardrails.budget_seconds + setting.options.patience_seconds
+    return factor * setting.guardrails.budget_seconds + 2 * setting.options.patience_seconds
