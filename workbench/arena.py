@@ -8,6 +8,7 @@ A memfd is used because ``multiprocessing.shared_memory`` is unlinked when a chi
 from __future__ import annotations
 
 import ctypes
+import errno
 import math
 import mmap
 import os
@@ -126,6 +127,19 @@ class Arena:
         copy = self.view(layout.add(tree.shape, tree.dtype.str))
         copy[...] = tree
         return copy
+
+    def wipe(self) -> None:
+        """Zero every page that was touched; they stay where they are in physical memory."""
+        begin = end = 0
+        while True:
+            try:
+                begin = os.lseek(self.fd, end, os.SEEK_DATA)
+            except OSError as error:
+                if error.errno != errno.ENXIO:
+                    raise
+                return  # only holes from here on
+            end = os.lseek(self.fd, begin, os.SEEK_HOLE)
+            self.view(Slot(begin, (end - begin,), "|u1")).fill(0)
 
     def close(self) -> None:
         """Give the memfd back; the mapping goes when its last view does."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from workbench import builds, contest, gate, incumbent, judge, policy, stats
+from workbench import builds, contest, gate, incumbent, judge, policy, sandbox, stats
 from workbench.arena import Edge
 from workbench.child import pinned_to
 from workbench.forkserver import Servers
@@ -23,11 +23,14 @@ from workbench.record import Confirmation
 from workbench.setting import Setting
 from workbench.stats import Calibration, Estimate
 
-# A baseline is the incumbent's own A/A: three times a trial's pairs, from which the machine's
-# sigma is estimated.
-BASELINE_PROCESSES = 3 * stats.MAX_PROCESSES
+# A baseline is the incumbent's own A/A, from which the machine's sigma is estimated.
+BASELINE_CROSSOVERS = 12
+# What the two clocks may differ by in a turn, caches that the switch left cold: 1 to 2.2 us seen.
+LEFT_OF_A_TURN_NS = 3_000
+# Pairs of processes whose requests are all repeated with every index checked.
+AUDITED = 6
 # With all the patience in the world.
-MOST_PROCESSES = 100
+MOST_CROSSOVERS = 100
 # Makes another stream of the trial's seed.
 CONFIRMATION = 1
 
@@ -44,10 +47,12 @@ class Race:
     battery_seed: np.random.SeedSequence
     pair_seeds: list[np.random.SeedSequence]
 
-    def measure(self, replica: int, before: Sequence[contest.Measured]) -> contest.Measured:
-        """Measure one pair of fresh processes."""
-        batches = before[0].batches if before else None
-        return contest.measure(*self._fresh(replica, self.layout), replica, batches)
+    def cross(self, before: Sequence[contest.Measured]) -> list[contest.Measured]:
+        """Measure two more pairs of fresh processes, which exchange their memory."""
+        seeds = self.pair_seeds[len(before) : len(before) + 2]
+        bench = dataclasses.replace(self.bench, server=self.servers.next())
+        rngs = [np.random.default_rng(seed) for seed in seeds]
+        return contest.cross(bench, self.files, self.layout, rngs, before)
 
     def replay(self, replica: int, done: contest.Measured) -> None:
         """Repeat all turns of a pair with the candidate alone, every index checked."""
@@ -81,14 +86,16 @@ class Race:
 
 @dataclass(frozen=True)
 class Duel:
-    """Candidate against incumbent on as many pairs of fresh processes as it took.
+    """Candidate against incumbent on as many crossovers as it took.
 
     Attributes
     ----------
     measured : tuple of Measured
-        One a pair.
+        One a pair of processes.
+    crossovers : tuple of Replica
+        One a crossover.
     estimate : Estimate
-        Of all pairs.
+        Of all crossovers.
     calibration : Calibration
         What the verdict may rest on: the machine's, or wider for a kernel it does not hold for.
     seconds : float
@@ -96,6 +103,7 @@ class Duel:
     """
 
     measured: tuple[contest.Measured, ...]
+    crossovers: tuple[stats.Replica, ...]
     estimate: Estimate
     calibration: Calibration
     seconds: float
@@ -117,7 +125,7 @@ def draw(
     seed: np.random.SeedSequence,
 ) -> Race:
     """Draw the data of a race from one seed."""
-    battery_seed, load_seed, *pair_seeds = seed.spawn(2 + MOST_PROCESSES)
+    battery_seed, load_seed, *pair_seeds = seed.spawn(2 + 2 * MOST_CROSSOVERS)
     layout = plan(setting.target.inputs.workloads(np.random.default_rng(load_seed)))
     return Race(setting, bench, servers, files, layout, battery_seed, pair_seeds)
 
@@ -147,7 +155,6 @@ def compare(setting: Setting, bench: judge.Bench, servers: Servers) -> Outcome:
         elif verdict.status == "keep":
             verdict, confirmation = doubt(race, duel, verdict, decide, compiled)
     open_for = gate.seconds_to_decide(verdict, duel.estimate, duel.calibration, duel.seconds)
-    n_combos = len(race.layout.places)
     return Outcome(
         gate.advise(verdict, open_for),
         agreement=agreement,
@@ -156,7 +163,8 @@ def compare(setting: Setting, bench: judge.Bench, servers: Servers) -> Outcome:
         confirmation=confirmation,
         footprint=footprint,
         blocks=tuple(m.blocks for m in duel.measured),
-        replicas=tuple(stats.summarise(m.blocks, n_combos) for m in duel.measured),
+        crossovers=duel.crossovers,
+        confinement=duel.measured[0].confinement,
         timed_share=float(np.mean([m.timed_share for m in duel.measured])),
         seconds_to_decide=open_for,
         warnings=warnings_of(setting, bench, duel),
@@ -171,10 +179,13 @@ def doubt(
     compiled: Callable[[], None],
 ) -> tuple[Verdict, Confirmation | None]:
     """Put a keep to every test that could take it back: the machine, a second race, the audit."""
-    verdict = held_to_light(verdict, race, duel.estimate)
-    if verdict.status != "keep":
-        return verdict, None
-    again = confirm(race, simpler=verdict.reason == "simpler")
+    # Randomised, so that nothing is kept for the one layout that all pairs of the screen share; and
+    # started here, because it takes as long as the look at the machine's limits.
+    with contextlib.closing(Servers(randomised=True)) as servers:
+        verdict = held_to_light(verdict, race, duel.estimate)
+        if verdict.status != "keep":
+            return verdict, None
+        again = confirm(race, servers, simpler=verdict.reason == "simpler")
     confirmation = confirmed(race.setting, again, decide(again))
     verdict = gate.final(verdict, confirmation)
     if verdict.status == "keep":
@@ -184,37 +195,43 @@ def doubt(
 
 
 def run_duel(race: Race, *, simpler: bool, alpha: float = stats.ALPHA) -> Duel:
-    """Measure pair after pair of processes until the verdict is settled.
+    """Measure crossover after crossover until the verdict is settled.
 
-    A baseline measures all it may, a trial with patience goes on where six pairs leave it open.
+    A baseline measures all it may; a trial stops where more of them could hardly keep it, and one
+    with patience goes on where they still could.
     """
     setting, baseline = race.setting, race.setting.options.mode == "baseline"
     names = [(load.shape, load.distribution) for load in race.layout.workloads]
-    wanted = BASELINE_PROCESSES if baseline else stats.MAX_PROCESSES
+    patience_seconds = setting.options.patience_seconds
+    usual = BASELINE_CROSSOVERS if baseline else stats.MAX_CROSSOVERS
+    wanted, most = usual, MOST_CROSSOVERS if patience_seconds else usual
     begin = time.monotonic()
     measured: list[contest.Measured] = []
     summaries: list[stats.Replica] = []
-    for replica in range(MOST_PROCESSES):
-        race.bench.progress("timing", replica, wanted)
-        measured.append(race.measure(replica, measured))
-        summaries.append(stats.summarise(measured[-1].blocks, len(names)))
+    for done in range(1, MOST_CROSSOVERS + 1):
+        race.bench.progress("timing", done - 1, wanted)
+        measured += race.cross(measured)
+        summaries.append(
+            stats.crossed(*(stats.summarise(m.blocks, len(names)) for m in measured[-2:]))
+        )
         incumbent_ns = float(np.exp(np.log(summaries[0].incumbent_ns).mean()))
         calibration = setting.calibration.for_kernel(incumbent_ns)
         estimate = stats.estimate(summaries, names, calibration, alpha)
         if baseline:
-            if replica + 1 == wanted:
+            if done == wanted:
                 break
-        elif gate.settled(estimate, calibration, simpler=simpler):
+        elif gate.settled(estimate, calibration, simpler=simpler, most=most):
             break
-        elif replica + 1 >= wanted:
+        elif done >= wanted:
             now = time.monotonic()
-            if wanted == stats.MAX_PROCESSES:  # patience begins where a trial without it ends
-                end = now + setting.options.patience_seconds
-            if now + (now - begin) / (replica + 1) > end:
+            if wanted == usual:  # patience begins where a trial without it ends
+                end = now + patience_seconds
+            if now + (now - begin) / done > end:
                 break
-            wanted = replica + 2
+            wanted = done + 1
     race.bench.progress("timing", wanted, wanted)
-    return Duel(tuple(measured), estimate, calibration, time.monotonic() - begin)
+    seconds = time.monotonic() - begin
+    return Duel(tuple(measured), tuple(summaries), estimate, calibration, seconds)
 
 
 def held_to_light(verdict: Verdict, race: Race, estimate: Estimate) -> Verdict:
@@ -227,17 +244,15 @@ def held_to_light(verdict: Verdict, race: Race, estimate: Estimate) -> Verdict:
     return gate.held_to_light(verdict, estimate, least_ns)
 
 
-def confirm(race: Race, *, simpler: bool) -> Duel:
+def confirm(race: Race, servers: Servers, *, simpler: bool) -> Duel:
     """Race once more what was just found faster: other data, other seeds, other processes.
 
-    The addresses are random this time, so that nothing is kept for the one layout that all pairs
-    of the screen share; and it spends a share of the ledger's budget for false keeps.
+    It spends a share of the ledger's budget for false keeps.
     """
     setting = race.setting
-    with contextlib.closing(Servers(randomised=True)) as servers:
-        seed = np.random.SeedSequence([setting.seed, CONFIRMATION])
-        again = draw(setting, race.bench, servers, race.files[:2], seed)
-        return run_duel(again, simpler=simpler, alpha=stats.share_of_budget(setting.confirmations))
+    seed = np.random.SeedSequence([setting.seed, CONFIRMATION])
+    again = draw(setting, race.bench, servers, race.files[:2], seed)
+    return run_duel(again, simpler=simpler, alpha=stats.share_of_budget(setting.confirmations))
 
 
 def confirmed(setting: Setting, duel: Duel, verdict: Verdict) -> Confirmation:
@@ -262,7 +277,7 @@ def footprint_of(duel: Duel) -> gate.Footprint:
 
 
 def audit(race: Race, measured: Sequence[contest.Measured], verdict: Verdict) -> Verdict:
-    """Repeat everything a keep rests on with every index checked.
+    """Repeat what a keep rests on with every index checked: battery, and up to `AUDITED` pairs.
 
     The policy cannot see an index go astray: a kernel that read ahead to the next requests of
     its turn was kept at 0.70 before this. Another was kept at 0.77 because it knew which build
@@ -275,8 +290,9 @@ def audit(race: Race, measured: Sequence[contest.Measured], verdict: Verdict) ->
         If the kernel leaves its arrays, or answers otherwise when it is watched.
     """
     race.check(bounds=True)
-    for replica, done in enumerate(measured):
-        race.bench.progress("bounds", replica, len(measured))
+    repeated = measured[:AUDITED]
+    for replica, done in enumerate(repeated):
+        race.bench.progress("bounds", replica, len(repeated))
         race.replay(replica, done)
     edges: tuple[Edge, ...] = ("end", "begin")
     for replica, edge in enumerate(edges):
@@ -315,7 +331,9 @@ def warnings_of(setting: Setting, bench: judge.Bench, duel: Duel) -> tuple[str, 
             "noisier, so the careful default counts: run "
             f"`workbench init {setting.target.name} --rebaseline`"
         )
-    if abs(estimate.clock_gap) > 0.005:
+    turns = zip(estimate.combos, duel.measured[0].batches, strict=True)
+    left = np.mean([LEFT_OF_A_TURN_NS / (combo.candidate_ns * batch) for combo, batch in turns])
+    if abs(estimate.clock_gap) > 0.005 + left:
         found.append(
             f"the children's own clocks differ from the judge's by {estimate.clock_gap:+.2%}"
         )
@@ -324,6 +342,9 @@ def warnings_of(setting: Setting, bench: judge.Bench, duel: Duel) -> tuple[str, 
             f"the kernel differs from itself by {estimate.ratio - 1:+.2%}: this machine is not "
             "quiet enough to trust; measure the baseline again (--rebaseline)"
         )
+    lacking = [name for name in sandbox.LAYERS if name not in duel.measured[0].confinement]
+    if trial and lacking:
+        found.append(f"the kernel ran without {', '.join(lacking)}: `workbench doctor` says why")
     if not bench.server.fixed_addresses:
         found.append("address randomisation could not be switched off: expect more noise")
     return tuple(found)

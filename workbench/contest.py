@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench import oracles
+from workbench.arena import Arena
 from workbench.child import pinned_to
 from workbench.gate import Footprint
 from workbench.judge import (
@@ -26,6 +27,7 @@ from workbench.judge import (
 )
 from workbench.lane import MAX_BATCH, Lane, Plan
 from workbench.oracles import Mismatch
+from workbench.sandbox import LAYERS
 from workbench.stats import Blocks
 from workbench.targets import Arrays
 from workbench.timers import PAIRS, Turn, schedule
@@ -33,8 +35,13 @@ from workbench.timers import PAIRS, Turn, schedule
 # A turn costs about 10 us of pipes and switching, which is measured and subtracted; a turn of
 # this length keeps what is left of it below the noise.
 TURN_NS = 150_000
-MEASURE_SECONDS = 0.7
+# Of a pair of processes; 0.2 s more go to starting it. What varies is the pair, so that many short
+# ones tell more than a few long ones.
+MEASURE_SECONDS = 0.4
 MIN_ROUNDS = 6
+# One block in so many is held against the truth, all are held against the rival: the reference
+# of posting_seek took as long as all its turns.
+TRUTH_EVERY = 4
 # Candidate beside upstream: a lane that joins cold reads 4 % slow.
 UNTIMED, HEADLINE_PAIRS = 2, 8
 WARM_UP_CALLS = 3
@@ -58,6 +65,8 @@ class Measured:
         How many blocks of each combo.
     batches : tuple of int
         Requests per turn of each combo.
+    confinement : tuple of str
+        What held the candidate's process, by its own word.
     """
 
     blocks: Blocks
@@ -66,6 +75,7 @@ class Measured:
     timed_share: float
     rounds: int
     batches: tuple[int, ...]
+    confinement: tuple[str, ...]
 
 
 class Requests:
@@ -103,6 +113,7 @@ def measure(
     batches: tuple[int, ...] | None,
     replay: Measured | None = None,
     *,
+    arenas: Sequence[Arena] = (),
     bounds: bool = False,
 ) -> Measured:
     """Time candidate and incumbent in lock step on fresh processes, and then upstream.
@@ -117,6 +128,8 @@ def measure(
         Which pair of processes this is; load order alternates with it.
     batches : tuple of int or None
         Requests per turn of each combo; None lets this replica choose them.
+    arenas : sequence of Arena, optional
+        Memory for the processes, in the order they are loaded in; else each gets its own.
     replay : Measured, optional
         Repeat this measurement's turns with the candidate alone.
     bounds : bool
@@ -139,13 +152,15 @@ def measure(
     files = [kernels[who] for who in order]
     checked = kernels[CANDIDATE] if bounds else None
     with (
-        bench.lanes(files, layout, pad_bytes, checked) as loaded,
+        bench.lanes(files, layout, pad_bytes, arenas, checked) as loaded,
         pinned_to(bench.core),
     ):
         lanes = dict(zip(order, loaded, strict=True))
+        confined: dict[int, tuple[str, ...]] = {}
         for who, lane in lanes.items():
             with blame(who), bench.watchdog.over(lane.runner):
-                lane.runner.receive()
+                said = lane.runner.receive().get("confined", [])
+                confined[who] = tuple(n for n in LAYERS if isinstance(said, list) and n in said)
                 for combo in range(len(layout.places)):
                     lane.runner.bind(combo)
         requests = Requests(layout, rng)
@@ -169,7 +184,48 @@ def measure(
         peak_rss_mb = lanes[CANDIDATE].runner.peak_rss_mb()
         footprint = None if replica else measure_footprint(bench, lanes[CANDIDATE], requests)
     share = contest.timed_ns / wall_ns
-    return Measured(contest.blocks(), footprint, peak_rss_mb, share, rounds, chosen)
+    return Measured(
+        blocks=contest.blocks(),
+        footprint=footprint,
+        peak_rss_mb=peak_rss_mb,
+        timed_share=share,
+        rounds=rounds,
+        batches=chosen,
+        confinement=confined[CANDIDATE],
+    )
+
+
+def cross(
+    bench: Bench,
+    kernels: Sequence[Path],
+    layout: Plan,
+    rngs: Sequence[np.random.Generator],
+    before: Sequence[Measured],
+) -> list[Measured]:
+    """Two pairs of fresh processes; the second exchange their arenas and the order of loading.
+
+    Where a kernel's memory lies decides more than most changes do, and pages that one pair has
+    given back are what the next one gets: posting_seek lost to itself by 1.5 to 3 %, pair after
+    pair. The first process loaded gets the first arena, so who begins decides about both.
+
+    Parameters
+    ----------
+    rngs : sequence of Generator
+        One for each pair.
+    before : sequence of Measured
+        All pairs so far: the first one has chosen the batches.
+    """
+    with contextlib.ExitStack() as stack:
+        arenas = [Arena.create() for _ in range(2)]
+        for arena in arenas:
+            stack.callback(arena.close)
+        done = list(before)
+        for rng in rngs:
+            for arena in arenas:
+                arena.wipe()
+            batches = done[0].batches if done else None
+            done.append(measure(bench, kernels, layout, rng, len(done), batches, arenas=arenas))
+        return done[len(before) :]
 
 
 def warm_up(
@@ -225,18 +281,21 @@ class Contest:
         """Four pairs on one combo, each on new requests; outputs are checked."""
         combo = turn.combo
         clock, child_clock = np.empty((2, PAIRS)), np.empty((2, PAIRS))
-        sampled = int(self._rng.integers(PAIRS))
+        sampled, sample = int(self._rng.integers(PAIRS)), None
+        row = int(self._rng.integers(self._batches[combo]))
+        # A replay has no rival that tells.
+        due = INCUMBENT not in self._lanes or len(self._rows) % TRUTH_EVERY == 0
         with self._watched():
             for pair, order in enumerate(turn.orders):
                 requests = self._offer(combo, order)
                 for who in order:
                     clock[who, pair], child_clock[who, pair] = self._turn(who, combo)
-                self._compare(combo, requests, INCUMBENT)
-                if pair == sampled:
-                    row = int(self._rng.integers(self._batches[combo]))
-                    sample = self._row(combo, requests, row, INCUMBENT)
+                self._compare(combo, requests, order)
+                if due and pair == sampled:
+                    sample = self._row(combo, requests, row, order)
             # Only now: the reference would push the kernels' data out of the caches.
-            self._hold_against_truth(combo, *sample)
+            if sample:
+                self._hold_against_truth(combo, *sample)
             self._null_ns += [self._lanes[w].runner.null_turn() for w in order if w in self._lanes]
         self.timed_ns += int(clock.sum())
         self._rows.append((turn, clock, child_clock))
@@ -254,7 +313,7 @@ class Contest:
                     order = (CANDIDATE, UPSTREAM) if pair % 2 == first else (UPSTREAM, CANDIDATE)
                     requests = self._offer(combo, order)
                     times = {who: self._turn(who, combo)[0] for who in order}
-                    self._compare(combo, requests, UPSTREAM)
+                    self._compare(combo, requests, order)
                     if pair >= UNTIMED:
                         self.timed_ns += sum(times.values())
                         row = (combo, times[CANDIDATE], times[UPSTREAM])
@@ -276,24 +335,28 @@ class Contest:
         with blame(who):
             return self._lanes[who].runner.turn(combo)
 
-    def _compare(self, combo: int, requests: Arrays, rival: int) -> None:
-        """Compare all outputs of candidate and rival; where they differ, ask who is wrong."""
-        if rival not in self._lanes:
+    def _compare(self, combo: int, requests: Arrays, order: tuple[int, int]) -> None:
+        """Compare all outputs of candidate and rival; where they differ, ask who is wrong.
+
+        In the order of their turns: reading the candidate's first each time left its data colder
+        than the incumbent's, and a kernel read 1.5 % slower than itself.
+        """
+        if not self._lanes.keys() >= set(order):
             return
         count = self._batches[combo]
-        mine, theirs = (self._lanes[w].answers(combo, count) for w in (CANDIDATE, rival))
-        if isinstance(oracles.check(self._doubled, mine, theirs), Mismatch):
+        first, second = (self._lanes[who].answers(combo, count) for who in order)
+        if isinstance(oracles.check(self._doubled, first, second), Mismatch):
             for row in range(count):
-                self._hold_against_truth(combo, *self._row(combo, requests, row, rival))
+                self._hold_against_truth(combo, *self._row(combo, requests, row, order))
 
     def _row(
-        self, combo: int, requests: Arrays, row: int, rival: int
+        self, combo: int, requests: Arrays, row: int, order: tuple[int, int]
     ) -> tuple[Arrays, Mapping[int, Arrays]]:
         """One request of the turn, and a copy of what the candidate and a rival answered."""
         rows = slice(row, row + 1)
         given: dict[int, Arrays] = {
             w: {name: v[rows].copy() for name, v in self._lanes[w].answers(combo, row + 1).items()}
-            for w in (CANDIDATE, rival)
+            for w in order
             if w in self._lanes
         }
         return {name: values[rows] for name, values in requests.items()}, given
@@ -323,15 +386,17 @@ class Contest:
         combo = np.array([turn.combo for turn, *_ in self._rows])
         clock = np.array([row[1] for row in self._rows])
         # At least 1: a clock that a kernel has stopped is an alarm, not an error.
-        child = np.log(np.maximum([row[2] for row in self._rows], 1))
+        child = np.log(np.maximum(np.array([row[2] for row in self._rows]), 1))
+        orders = np.array([turn.orders for turn, *_ in self._rows])
         per_request = np.maximum(clock - null_ns, 1.0) / batches[combo][:, None, None]
         headline = np.array(self._headline, dtype=int).reshape(-1, 3)
         beside = np.maximum(headline[:, 1:] - null_ns, 1.0) / batches[headline[:, :1]]
         return Blocks(
             combo=combo,
+            candidate_first=orders[:, :, 0] == CANDIDATE,
             candidate_ns=per_request[:, CANDIDATE],
             incumbent_ns=per_request[:, INCUMBENT],
-            child_log_ratio=np.median(child[:, CANDIDATE] - child[:, INCUMBENT], axis=1),
+            child_log_ratio=child[:, CANDIDATE] - child[:, INCUMBENT],
             headline_combo=headline[:, 0],
             beside_upstream_ns=beside[:, 0],
             upstream_ns=beside[:, 1],

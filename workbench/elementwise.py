@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 
 import numpy as np
@@ -9,6 +10,9 @@ from numpy.typing import NDArray
 
 from workbench.agreement import Agreement, Array, Mismatch, first, first_index, layout
 from workbench.errors import Infrastructure
+
+_memcmp = ctypes.CDLL(None).memcmp
+_memcmp.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
 
 
 def bitwise(got: Array, want: Array, output: str = "out") -> Agreement | Mismatch:
@@ -22,11 +26,18 @@ def bitwise(got: Array, want: Array, output: str = "out") -> Agreement | Mismatc
     other = layout(got, want, output)
     if other is not None:
         return other
-    if got.tobytes() == want.tobytes():
+    if _same_bytes(got, want):
         return Agreement(0.0, bitwise=True)
     a, b = _as_bytes(got), _as_bytes(want)
     differs = (a != b).any(axis=-1)
     return first(differs, got, want, 0.0, output, "the bits differ")
+
+
+def _same_bytes(got: Array, want: Array) -> bool:
+    """Compare in place: copies of 4 MB took as long as a turn."""
+    if not (got.flags.c_contiguous and want.flags.c_contiguous):
+        return got.tobytes() == want.tobytes()
+    return bool(_memcmp(got.ctypes.data, want.ctypes.data, got.nbytes) == 0)
 
 
 def max_abs_err(
@@ -53,7 +64,7 @@ def max_abs_err(
         return other
     if want.dtype.kind != "f":
         return bitwise(got, want, output)
-    if got.tobytes() == want.tobytes() and not np.isnan(want).any():
+    if _same_bytes(got, want) and not np.isnan(want).any():
         return Agreement(0.0, bitwise=True)
     with np.errstate(all="ignore"):
         error = np.subtract(got, want, dtype=np.float64)

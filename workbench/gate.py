@@ -11,13 +11,15 @@ from dataclasses import dataclass
 
 from workbench.oracles import Agreement
 from workbench.record import Confirmation
-from workbench.stats import MIN_PROCESSES, Calibration, Estimate, width_after
+from workbench.stats import MIN_CROSSOVERS, Calibration, Estimate, width_after
 
 # Sum of improvements against sum of regressions over combos, for changes beyond the noise.
 TRADE_OFF = 10.0
 # The machine's limit is the fastest of nine runs; it moved by 6 % between processes.
 LIGHT_SLACK = 1.1
-# Nobody waits for more pairs of processes than these.
+# A change is given up when even this many standard errors more would not get it kept.
+HOPE = 1.0
+# Nobody waits for more crossovers than these.
 MOST_FORESEEN = 10_000
 LONGEST_PATIENCE_SECONDS = 600
 EXIT_KEEP, EXIT_DISCARD, EXIT_INCORRECT, EXIT_OVER_BUDGET, EXIT_REFUSED, EXIT_INFRA = range(6)
@@ -65,18 +67,34 @@ class Verdict:
     sentence: str
 
 
-def settled(estimate: Estimate, calibration: Calibration, *, simpler: bool) -> bool:
-    """Whether more pairs of processes can no longer change the verdict.
+def settled(estimate: Estimate, calibration: Calibration, *, simpler: bool, most: int) -> bool:
+    """Whether more crossovers would hardly change the verdict.
 
     A ``simpler`` candidate may yet be kept for being as fast, so it goes on while that is open.
+    Giving up costs power, never a false keep.
+
+    Parameters
+    ----------
+    estimate, calibration : Estimate, Calibration
+        What was measured.
+    simpler : bool
+        Whether the candidate has fewer syntax nodes.
+    most : int
+        How many crossovers there may be in the end.
     """
-    if estimate.processes < MIN_PROCESSES:
+    if estimate.crossovers < MIN_CROSSOVERS:
         return False
     if is_faster(estimate, calibration):
         return True
     if simpler and not _is_slower(estimate):
         return _is_equivalent(estimate, calibration)
-    return _cannot_be_faster(estimate, calibration)
+    if _cannot_be_faster(estimate, calibration):
+        return True
+    return any(
+        d - HOPE * spread / math.sqrt(estimate.crossovers)
+        > -max(calibration.delta, width_after(most, spread))
+        for (d, _, _), spread in zip(_forms(estimate), _spreads(estimate, calibration), strict=True)
+    )
 
 
 def _forms(estimate: Estimate) -> list[tuple[float, float, float]]:
@@ -84,6 +102,12 @@ def _forms(estimate: Estimate) -> list[tuple[float, float, float]]:
     median = (estimate.ratio, estimate.ci_low, estimate.ci_high)
     minimum = (estimate.ratio_min_form, estimate.ci_low_min_form, estimate.ci_high_min_form)
     return [(math.log(d), math.log(low), math.log(high)) for d, low, high in (median, minimum)]
+
+
+def _spreads(estimate: Estimate, calibration: Calibration) -> list[float]:
+    """What the interval of each form takes for its sd."""
+    samples = (estimate.d_median, estimate.d_min)
+    return [max(calibration.sigma, statistics.stdev(values)) for values in samples]
 
 
 def is_faster(estimate: Estimate, calibration: Calibration) -> bool:
@@ -100,9 +124,8 @@ def _is_slower(estimate: Estimate) -> bool:
 
 
 def _is_equivalent(estimate: Estimate, calibration: Calibration) -> bool:
-    return all(
-        -calibration.delta < low and high < calibration.delta for _, low, high in _forms(estimate)
-    )
+    margin = max(calibration.delta, 2 * calibration.sigma)
+    return all(-margin < low and high < margin for _, low, high in _forms(estimate))
 
 
 def seconds_to_decide(
@@ -125,13 +148,10 @@ def seconds_to_decide(
     if verdict.reason != "inconclusive" or _cannot_be_faster(estimate, calibration):
         return None
     keep, exclude = 0.0, math.inf
-    for (d, _, _), values in zip(
-        _forms(estimate), (estimate.d_median, estimate.d_min), strict=True
-    ):
-        spread = max(calibration.sigma, statistics.stdev(values))
-        keep = max(keep, _pairs_until(-d, spread) if d < -calibration.delta else math.inf)
-        exclude = min(exclude, _pairs_until(d + calibration.delta, spread))
-    n = estimate.processes
+    for (d, _, _), spread in zip(_forms(estimate), _spreads(estimate, calibration), strict=True):
+        keep = max(keep, _crossovers_until(-d, spread) if d < -calibration.delta else math.inf)
+        exclude = min(exclude, _crossovers_until(d + calibration.delta, spread))
+    n = estimate.crossovers
     return seconds / n * (max(min(keep, exclude), n + 1) - n)
 
 
@@ -146,11 +166,11 @@ def advise(verdict: Verdict, seconds: float | None) -> Verdict:
     return dataclasses.replace(verdict, sentence=f"{verdict.sentence}; {more}")
 
 
-def _pairs_until(width: float, spread: float) -> float:
-    """How many pairs of processes make the half width this small."""
-    pairs = range(2, MOST_FORESEEN)
-    found = bisect.bisect_left(pairs, -width, key=lambda n: -width_after(n, spread))
-    return pairs[found] if found < len(pairs) else math.inf
+def _crossovers_until(width: float, spread: float) -> float:
+    """How many crossovers make the half width this small."""
+    counts = range(2, MOST_FORESEEN)
+    found = bisect.bisect_left(counts, -width, key=lambda n: -width_after(n, spread))
+    return counts[found] if found < len(counts) else math.inf
 
 
 def held_to_light(verdict: Verdict, estimate: Estimate, least_ns: Mapping[str, float]) -> Verdict:

@@ -37,7 +37,7 @@ from workbench.lane import MAX_BATCH, Lane, Plan, plan
 from workbench.setting import Options, Setting, settle
 from workbench.transfer import CallSiteRecord, Case, Histogram
 
-PROCESSES = stats.MAX_PROCESSES
+CROSSOVERS = 3
 # A whole query compiles for longer than a kernel.
 ANSWER_SECONDS = 180.0
 SHARE_TURNS = 24
@@ -110,18 +110,18 @@ def _race(setting: Setting, progress: judge.Progress) -> CallSiteRecord:
         with judge.bench(target, progress, ANSWER_SECONDS) as (bench, servers):
             files = _staged(setting)
             measured: list[contest.Measured] = []
-            for replica in range(PROCESSES):
-                progress("queries", replica, PROCESSES)
+            for done in range(CROSSOVERS):
+                progress("queries", done, CROSSOVERS)
                 fresh = dataclasses.replace(bench, server=servers.next())
-                batches = measured[0].batches if measured else None
-                measured.append(contest.measure(fresh, files, layout, rng, replica, batches))
-            progress("queries", PROCESSES, PROCESSES)
+                measured += contest.cross(fresh, files, layout, rng.spawn(2), measured)
+            progress("queries", CROSSOVERS, CROSSOVERS)
             shares = [_shares(bench, file, layout, rng) for file in files[:2]]
     except (judge.Incorrect, CandidateFailure) as error:
         return dataclasses.replace(blank, failure=str(error))
-    replicas = [stats.summarise(m.blocks, len(names)) for m in measured]
+    pairs = [stats.summarise(m.blocks, len(names)) for m in measured]
+    crossovers = [stats.crossed(*two) for two in zip(pairs[::2], pairs[1::2], strict=True)]
     # Not the target's own calibration: a query is another program than its kernel.
-    found = stats.estimate(replicas, names, stats.Calibration())
+    found = stats.estimate(crossovers, names, stats.Calibration())
     cases = _cases(found, *shares)
     worst = setting.guardrails.worst_ratio
     return dataclasses.replace(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import math
 import os
 import time
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from workbench import locks, oracles
+from workbench.arena import Arena
 from workbench.child import CandidateFailure, Watchdog
 from workbench.errors import Infrastructure
 from workbench.forkserver import ForkServer, Servers
@@ -64,18 +66,20 @@ class Bench:
         kernels: Sequence[Path],
         layout: Plan,
         pad_bytes: int = 0,
+        arenas: Sequence[Arena | None] = (),
         checked: Path | None = None,
     ) -> Iterator[list[Lane]]:
         """Fresh runners, loaded on the timing core; closed whatever happens.
 
-        The kernel ``checked`` is built with every index checked.
+        They get the ``arenas`` in this order, and new ones where there is none. The kernel
+        ``checked`` is built with every index checked.
         """
         opened: list[Lane] = []
         try:
-            for path in kernels:
+            for path, arena in itertools.zip_longest(kernels, arenas[: len(kernels)]):
                 bounds = path == checked
                 lane = Lane(
-                    *(self.server, self.target, path, layout, [self.core], pad_bytes),
+                    *(self.server, self.target, path, layout, [self.core], pad_bytes, arena),
                     bounds=bounds,
                     spins=self.spins.get(path, ()),
                 )

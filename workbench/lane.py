@@ -69,7 +69,10 @@ def plan(workloads: Sequence[Workload], edge: Edge | None = None) -> Plan:
 
 
 class Lane:
-    """One variant in the race: a fresh runner and a fresh arena filled with the fixtures."""
+    """One variant in the race: a fresh runner, and an arena filled with the fixtures.
+
+    The arena is a new one, unless one is lent.
+    """
 
     def __init__(
         self,
@@ -79,13 +82,15 @@ class Lane:
         layout: Plan,
         cores: Sequence[int],
         pad_bytes: int = 0,
+        arena: Arena | None = None,
         *,
         bounds: bool = False,
         ticks: bool = False,
         spins: Sequence[int] = (),
     ) -> None:
         self.plan = layout
-        self.arena = Arena.create()
+        self.arena = arena or Arena.create()
+        self._owned = arena is None
         for place, load in zip(layout.places, layout.workloads, strict=True):
             for name, view in self.arena.views(place.fixture).items():
                 view[...] = load.fixture[name]
@@ -120,6 +125,7 @@ class Lane:
         return {name: view[:count] for name, view in self.outputs[combo].items()}
 
     def close(self) -> None:
-        """End the runner and free the arena."""
+        """End the runner, and free the arena if it was not lent."""
         self.runner.close()
-        self.arena.close()
+        if self._owned:
+            self.arena.close()

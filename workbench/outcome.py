@@ -30,8 +30,9 @@ class Outcome:
     footprint: Footprint | None = None
     failure: Failure | None = None
     blocks: tuple[Blocks, ...] = ()
-    replicas: tuple[stats.Replica, ...] = ()
+    crossovers: tuple[stats.Replica, ...] = ()
     timed_share: float | None = None
+    confinement: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -71,7 +72,7 @@ def compose(setting: Setting, outcome: Outcome) -> TrialRecord:
     if estimate is not None and footprint is not None and agreement is not None:
         worst = estimate.worst
         if setting.options.mode == "baseline":
-            measured_on = stats.calibrate(outcome.replicas)
+            measured_on = stats.calibrate(outcome.crossovers)
         figures = {
             "ratio": estimate.ratio,
             "ci_low": estimate.ci_low,
@@ -90,6 +91,7 @@ def compose(setting: Setting, outcome: Outcome) -> TrialRecord:
             "confirmation": outcome.confirmation,
             "seconds_to_decide": outcome.seconds_to_decide,
             "timed_share": outcome.timed_share,
+            "confinement": outcome.confinement,
             **dataclasses.asdict(footprint),
             "max_abs_err": agreement.max_abs_err,
             "bit_identical": agreement.bitwise,

@@ -148,6 +148,7 @@ class TrialRecord:
     confirmation: Confirmation | None = None
     seconds_to_decide: float | None = None
     timed_share: float | None = None
+    confinement: tuple[str, ...] = ()
     combos: tuple[ComboEstimate, ...] = ()
     failure: Failure | None = None
     warnings: tuple[str, ...] = ()
@@ -274,6 +275,7 @@ def _write_blocks(folder: Path, record: TrialRecord, replicas: Sequence[Blocks])
         columns = {
             "process": np.full(len(part.combo), process),
             "combo": part.combo,
+            "candidate_first": part.candidate_first[:, 0],
             **{f"candidate_{i}_ns": part.candidate_ns[:, i] for i in pairs},
             **{f"incumbent_{i}_ns": part.incumbent_ns[:, i] for i in pairs},
         }

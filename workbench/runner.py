@@ -91,19 +91,19 @@ def become_runner(server: int, job: dict[str, Any], fds: list[int]) -> None:
         os.dup2(output, 1)
         os.dup2(output, 2)
         os.sched_setaffinity(0, job["cores"])
-        confine(job)
+        layers = confine(job)
         _pad = bytearray(job["pad_bytes"])  # moves heap and code: each replica has its own layout
-        Runner(job, commands, replies, arena_fd).serve()
+        Runner(job, commands, replies, arena_fd).serve(layers)
     except BaseException as error:
         send_failure(replies, error)
         os._exit(1)
     os._exit(0)
 
 
-def confine(job: dict[str, Any]) -> None:
+def confine(job: dict[str, Any]) -> list[str]:
     """Leave this process what its job needs: its own kernel, bench and cache, and no more.
 
-    A query's bench also loads the upstream.py of other targets.
+    A query's bench also loads the upstream.py of other targets. Names what is in force.
     """
     from workbench import sandbox
 
@@ -115,7 +115,8 @@ def confine(job: dict[str, Any]) -> None:
         files += [root / "pyproject.toml", *root.glob("targets/*/target.toml")]
         files += root.glob("targets/*/upstream.py")
         folders = [root / "targets"]
-    sandbox.confine(files, cache_folder(job), job["max_bytes"], folders)
+    layers = sandbox.confine(files, cache_folder(job), job["max_bytes"], folders)
+    return [layer.name for layer in layers if layer.in_force]
 
 
 def cache_folder(job: dict[str, Any]) -> Path:
@@ -166,10 +167,10 @@ class Runner:
             vars(variant)["setup"] = lambda *args: self.arena.place(setup(*args), self.layout)
         return variant
 
-    def serve(self) -> None:
-        """Answer requests until the pipe closes."""
+    def serve(self, layers: list[str]) -> None:
+        """Say what confines this process, then answer requests until the pipe closes."""
         gc.disable()
-        send(self.replies)
+        send(self.replies, {"confined": layers})
         while request := os.read(self.commands, REQUEST.size):
             operation, combo, count = REQUEST.unpack(request)
             if operation == RUN:

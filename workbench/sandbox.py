@@ -88,6 +88,9 @@ NUMBERS = {
 SIGNALS_OF_FILES = (8, 10, 15)
 
 
+LAYERS = ("limits", "privileges", "landlock", "seccomp")
+
+
 @dataclass(frozen=True)
 class Layer:
     """One of the walls around a kernel.
@@ -95,7 +98,7 @@ class Layer:
     Attributes
     ----------
     name : str
-        ``limits``, ``privileges``, ``landlock`` or ``seccomp``.
+        One of `LAYERS`.
     in_force : bool
         Whether this process is held by it from now on.
     detail : str

@@ -71,7 +71,7 @@ def run(
             # baseline without its calibration.
             record.write(target.root, done, setting.source, outcome.blocks)
             if done.status == "baseline":
-                calibration.save(target, done.host_class, stats.calibrate(outcome.replicas))
+                calibration.save(target, done.host_class, stats.calibrate(outcome.crossovers))
             ledger.append(ledger.path(target.folder, options.focus), outcomes.row_of(done))
     return done
 
