@@ -32,7 +32,9 @@ def calibrate(
     seconds: Annotated[
         float | None, typer.Option(min=0, help="When no verdict is begun; 120 without --long.")
     ] = None,
-    verdicts: Annotated[int, typer.Option(min=1, help="Identical pairs a condition.")] = 600,
+    verdicts: Annotated[
+        int, typer.Option(min=1, help="Verdicts on identical kernels a condition.")
+    ] = 600,
     out: Annotated[
         Path, typer.Option(help="Folder of the campaign; an old one is continued.")
     ] = Path(".workbench/error-rates"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import os
@@ -28,9 +29,13 @@ from workbench.setting import Options, Setting, settle
 KERNELS = ("posting_seek", "topk_merge", "pq_l2", "bitpack", "pq_l2/upstream")
 SHORT_KERNELS, SHORT_SECONDS = ("pq_l2",), 120.0
 IDENTICAL = "identical"
-SPEEDUPS = {f"faster-{percent:g}%": percent / 100 for percent in (0.5, 1, 2, 5, 10)}
+SPEEDUPS = {f"faster-{percent:g}%": percent / 100 for percent in (1, 2, 5, 10)}
 # How many verdicts of each a round asks for, for each kernel and condition.
-SHARES = {IDENTICAL: 12, **dict.fromkeys(neutral.EDITS, 1), **dict.fromkeys(SPEEDUPS, 1)}
+SHARES = {
+    IDENTICAL: 24,
+    **dict.fromkeys(neutral.EDITS, 1),
+    **dict(zip(SPEEDUPS, (2, 2, 1, 1), strict=True)),
+}
 # So many verdicts before another kernel or condition has its turn.
 VISIT = 5
 SHORTER = (0.25, 0.5, 0.75)
@@ -47,7 +52,7 @@ class Plan:
     seconds : float
         When no further verdict is begun.
     verdicts : int
-        Identical pairs a condition after which it is done; the others in proportion.
+        Verdicts on identical kernels a condition after which it is done; the others in proportion.
     """
 
     kernels: Sequence[str] = SHORT_KERNELS
@@ -155,10 +160,9 @@ def meet(name: str, setting: Setting, progress: judge.Progress) -> Subject:
         race = dataclasses.replace(race, files=race.files[:1] * 2)
         judge.check(bench, race.files[0], np.random.default_rng(race.battery_seed))
         duel = comparison.run_duel(race, simpler=False)
-    summaries = [stats.summarise(m.blocks, len(race.layout.places)) for m in duel.measured]
-    request_ns = np.median([summary.incumbent_ns for summary in summaries], axis=0)
+    request_ns = np.median([crossover.incumbent_ns for crossover in duel.crossovers], axis=0)
     setting = dataclasses.replace(
-        setting, options=Options(), calibration=stats.calibrate(summaries), confirmations=0
+        setting, options=Options(), calibration=stats.calibrate(duel.crossovers), confirmations=0
     )
     return Subject(name, setting, tuple(request_ns.tolist()))
 
@@ -225,7 +229,8 @@ def take(
     verdict = decide(race, duel)
     if verdict.status != "keep":
         return duel, None, verdict.reason
-    again = comparison.confirm(race, simpler=False)
+    with contextlib.closing(Servers(randomised=True)) as others:
+        again = comparison.confirm(race, others, simpler=False)
     confirmation = comparison.confirmed(setting, again, decide(race, again))
     return duel, again, gate.final(verdict, confirmation).reason
 
@@ -254,7 +259,7 @@ def describe(
     """Sum a verdict up for the campaign's file."""
     n_combos = len(duel.estimate.combos)
     shorter = {
-        f"{share:g}": [list(_of_first(m.blocks, share, n_combos).d) for m in duel.measured]
+        f"{share:g}": [list(crossed.d) for crossed in _of_first(duel, share, n_combos)]
         for share in SHORTER
     }
     times = [
@@ -278,7 +283,7 @@ def describe(
         confirm_median=confirmed.d_median if confirmed else (),
         confirm_min=confirmed.d_min if confirmed else (),
         shorter=shorter,
-        pair_seconds=duel.seconds / len(duel.measured),
+        crossover_seconds=duel.seconds / len(duel.crossovers),
         candidate_pooled=pooled.interval(times[0], rng),
         incumbent_pooled=pooled.interval(times[1], rng),
         host_class=subject.setting.host_class.id,
@@ -286,11 +291,16 @@ def describe(
     )
 
 
-def _of_first(blocks: stats.Blocks, share: float, n_combos: int) -> stats.Replica:
-    """What the first blocks alone would have said: a pair measured for a shorter time."""
+def _of_first(duel: Duel, share: float, n_combos: int) -> list[stats.Replica]:
+    """What the first blocks alone would have said: crossovers measured for a shorter time."""
+    pairs = [_first_blocks(measured.blocks, share, n_combos) for measured in duel.measured]
+    return [stats.crossed(*two) for two in zip(pairs[::2], pairs[1::2], strict=True)]
+
+
+def _first_blocks(blocks: stats.Blocks, share: float, n_combos: int) -> stats.Replica:
     rounds = len(blocks.combo) // n_combos
     first = slice(0, max(1, round(share * rounds)) * n_combos)
-    parts = ("combo", "candidate_ns", "incumbent_ns", "child_log_ratio")
+    parts = ("combo", "candidate_first", "candidate_ns", "incumbent_ns", "child_log_ratio")
     return stats.summarise(
         dataclasses.replace(blocks, **{part: getattr(blocks, part)[first] for part in parts}),
         n_combos,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from workbench import contest, gate, stats
 from workbench.errorrates import neutral, pooled
 from workbench.errorrates.verdicts import Found
-from workbench.stats import Calibration, Replica
+from workbench.stats import Calibration, Estimate
 
 CONFIDENCE = 0.95
 NEUTRAL = "neutral edit"
@@ -59,7 +59,7 @@ class Line:
     pooled : Rate
         Of the pooled gate, on the candidate's run and the incumbent's run before it.
     true_ratio : float
-        exp of the mean D of all pairs.
+        exp of the mean D of all crossovers.
     seconds : float
         Median wall time of a verdict.
     """
@@ -131,18 +131,25 @@ def neighbouring(rows: Sequence[Found], kernel: str) -> list[tuple[Found, Found]
 def decide(
     forms: NDArray[np.float64], calibration: Calibration, alpha: float = stats.ALPHA
 ) -> tuple[bool, int]:
-    """What the gate makes of pairs of processes: (kept, pairs it looked at).
+    """What the gate makes of crossovers: (kept, how many it looked at).
 
     Parameters
     ----------
-    forms : ndarray of float, shape (pairs, 2)
-        D of each pair, in both forms.
+    forms : ndarray of float, shape (crossovers, 2)
+        D of each, in both forms.
     """
-    for n in range(stats.MIN_PROCESSES, len(forms) + 1):
-        one = np.ones(1)
-        replicas = [Replica(d[:1], d[1:], one, one, one, clock_gap=0.0) for d in forms[:n]]
-        found = stats.estimate(replicas, [("all", "combos")], calibration, alpha)
-        if gate.settled(found, calibration, simpler=False):
+    for n in range(stats.MIN_CROSSOVERS, len(forms) + 1):
+        by_median, by_min = forms[:n].T
+        found = Estimate(
+            *stats.interval(by_median, calibration.sigma, alpha),
+            *stats.interval(by_min, calibration.sigma, alpha),
+            *(math.nan,) * 4,
+            d_median=tuple(by_median),
+            d_min=tuple(by_min),
+            clock_gap=0.0,
+            combos=(),
+        )
+        if gate.settled(found, calibration, simpler=False, most=len(forms)):
             return gate.is_faster(found, calibration), n
     return False, len(forms)
 
@@ -152,8 +159,8 @@ def long_loops(
 ) -> tuple[Rate, Rate]:
     """Resample loops of null trials: how many keep something (final, by the screen alone).
 
-    Each trial draws a kernel and condition, then pairs of processes of its identical verdicts,
-    with replacement; the confirmation spends what the loop's budget allows.
+    Each trial draws a kernel and condition, then crossovers of its identical verdicts, with
+    replacement; the confirmation spends what the loop's budget allows.
     """
     pools: dict[tuple[str, str], list[tuple[float, float]]] = {}
     known: dict[tuple[str, str], Calibration] = {}
@@ -169,7 +176,7 @@ def long_loops(
         confirmations, kept = 0, False
         for _ in range(trials):
             place = places[int(rng.integers(len(places)))]
-            draws = rng.integers(len(forms[place]), size=(2, stats.MAX_PROCESSES))
+            draws = rng.integers(len(forms[place]), size=(2, stats.MAX_CROSSOVERS))
             if not decide(forms[place][draws[0]], known[place])[0]:
                 continue
             alpha = stats.share_of_budget(confirmations)
@@ -183,10 +190,10 @@ def long_loops(
 def frontier(
     found: Sequence[Found], variant: str, draws: int, rng: np.random.Generator
 ) -> list[tuple[str, int, float, Rate]]:
-    """Seconds against power: (share of the measuring time, most pairs, seconds, rate kept).
+    """Seconds against power: (share of the measuring time, most crossovers, seconds, rate kept).
 
-    Resamples the pairs of each kernel's quiet verdicts of one variant, measured for a part of
-    the time, and stops after fewer or more pairs.
+    Resamples the crossovers of each kernel's quiet verdicts of one variant, measured for a part
+    of the time, and stops after fewer or more of them.
     """
     lines = []
     rows = [row for row in found if row.condition == "quiet" and row.variant == variant]
@@ -194,26 +201,26 @@ def frontier(
     shares: list[str] = [*sorted({key for row in rows for key in row.shorter}), "1"]
     for share in shares:
         pools = {name: _pool([r for r in rows if r.kernel == name], share) for name in kernels}
-        for most in (2, 4, 6, 8):
+        for most in (2, 4, 8, 12):
             kept, seconds = 0, []
             for _ in range(draws):
                 name = kernels[int(rng.integers(len(kernels)))]
-                forms, calibration, pair_seconds = pools[name]
+                forms, calibration, each_seconds = pools[name]
                 drawn = forms[rng.integers(len(forms), size=most)]
                 keeps, used = decide(drawn, calibration)
                 kept += keeps
-                seconds.append(used * pair_seconds)
+                seconds.append(used * each_seconds)
             lines.append((share, most, float(np.mean(seconds)), rate(kept, draws)))
     return lines
 
 
 def _pool(rows: Sequence[Found], share: str) -> tuple[NDArray[np.float64], Calibration, float]:
-    """All pairs of a kernel, its calibration, and what a pair would have taken."""
-    pairs: list[Sequence[float]] = []
+    """All crossovers of a kernel, its calibration, and what one would have taken."""
+    crossovers: list[Sequence[float]] = []
     for row in rows:
         whole = zip(row.d_median, row.d_min, strict=True)
-        pairs += [*whole] if share == "1" else row.shorter[share]
-    saved_seconds = (1 - float(share)) * contest.MEASURE_SECONDS
-    seconds = float(np.median([row.pair_seconds for row in rows])) - saved_seconds
+        crossovers += [*whole] if share == "1" else row.shorter[share]
+    saved_seconds = (1 - float(share)) * 2 * contest.MEASURE_SECONDS
+    seconds = float(np.median([row.crossover_seconds for row in rows])) - saved_seconds
     calibration = Calibration(rows[-1].sigma, rows[-1].sigma, rows[-1].delta, 1, 1.0)
-    return np.array(pairs), calibration, seconds
+    return np.array(crossovers), calibration, seconds

@@ -37,13 +37,13 @@ class Found:
     sigma, delta : float
         Calibration in use.
     d_median, d_min : tuple of float
-        Each pair's D in the screen, log ratios in both forms.
+        Each crossover's D in the screen, log ratios in both forms.
     confirm_median, confirm_min : tuple of float
         Likewise in the confirmation; empty where there was none.
     shorter : mapping of str to list of [float, float]
-        Share of the blocks to each pair's D (both forms) from these first blocks alone.
-    pair_seconds : float
-        Wall time of one pair of processes.
+        Share of the blocks to each crossover's D (both forms) from these first blocks alone.
+    crossover_seconds : float
+        Wall time of one crossover.
     candidate_pooled, incumbent_pooled : tuple of float
         Intervals of the pooled gate, ns.
     host_class, timestamp : str
@@ -65,7 +65,7 @@ class Found:
     confirm_median: tuple[float, ...]
     confirm_min: tuple[float, ...]
     shorter: Mapping[str, list[list[float]]]
-    pair_seconds: float
+    crossover_seconds: float
     candidate_pooled: tuple[float, float]
     incumbent_pooled: tuple[float, float]
     host_class: str

@@ -29,7 +29,9 @@ def power(found: Sequence[Found]) -> Picture:
         _draw_power(place, here)
         place.set_title(condition, fontsize=10)
     axes[0].set_ylabel("share of verdicts that keep the kernel")
-    axes[0].legend(fontsize=8, loc="center right")
+    drawn.legend(
+        *axes[0].get_legend_handles_labels(), fontsize=8, loc="outside upper center", ncols=2
+    )
     total = len(found)
     style.caption(
         drawn,
@@ -77,5 +79,5 @@ def frontier(found: Sequence[Found], variant: str = "faster-1%", seed: int = 0) 
     axes.set_ylabel(f"share kept, {variant}")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     style.bare(axes)
-    style.caption(drawn, "Resampled from the pairs of quiet verdicts; at most 2, 4, 6 or 8 pairs.")
+    style.caption(drawn, "Resampled from quiet verdicts; at most 2, 4, 8 or 12 crossovers.")
     return drawn

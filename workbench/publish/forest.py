@@ -184,8 +184,8 @@ def _caption(record: TrialRecord) -> str:
     delta = -math.expm1(-record.calibration.delta)
     return (
         f"{machine(record.host)}. n = {record.processes} pairs of fresh processes. "
-        f"Bars: {1 - ALPHA:.0%} confidence sequences over those pairs, valid at whatever pair the "
-        f"trial stopped. Grey band: changes below delta = {delta:.2%}, which are never kept as "
+        f"Bars: {1 - ALPHA:.0%} confidence sequences over crossovers of two, valid where the trial "
+        f"stopped. Grey band: changes below delta = {delta:.2%}, which are never kept as "
         f"faster. Times: medians per request; the last row's is the geometric mean. "
         f"Raced against: {record.incumbent.origin} {record.incumbent.commit or ''}".rstrip()
         + f". Record {record.id}."
