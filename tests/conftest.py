@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from workbench import comparison, contest, stats
 
@@ -15,6 +16,15 @@ COPIED = ("targets", "notebooks", "snapshots", "pyproject.toml", ".gitignore")
 LEFT_BEHIND = shutil.ignore_patterns(
     "results*.tsv*", "lessons.md", "calibration.json", "__pycache__", ".ipynb_checkpoints"
 )
+
+# How long an example takes is the machine's affair; the rest is as hypothesis has it, also in CI.
+settings.register_profile(
+    "any machine",
+    parent=settings(),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
@@ -63,8 +73,8 @@ def project(template, tmp_path_factory, monkeypatch) -> Path:
 
 @pytest.fixture
 def quick(monkeypatch):
-    """Two short pairs of processes: for tests about reasons, not about error rates."""
+    """At most two crossovers, each short: for tests about reasons, not about error rates."""
     monkeypatch.setattr(contest, "MEASURE_SECONDS", 0.05)
     monkeypatch.setattr(contest, "MIN_ROUNDS", 3)
-    monkeypatch.setattr(comparison, "BASELINE_PROCESSES", 3)
-    monkeypatch.setattr(stats, "MAX_PROCESSES", 2)
+    monkeypatch.setattr(comparison, "BASELINE_CROSSOVERS", 3)
+    monkeypatch.setattr(stats, "MAX_CROSSOVERS", 2)

@@ -1,4 +1,5 @@
 import mmap
+import os
 import signal
 import subprocess
 import sys
@@ -6,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from workbench.arena import ARENA_BYTES, Arena, Layout
+from workbench.arena import ARENA_BYTES, Arena, Layout, Slot
 
 
 @pytest.fixture
@@ -46,6 +47,37 @@ def test_a_state_that_does_not_fit_is_a_memory_error(arena):
     layout.end = ARENA_BYTES - 8
     with pytest.raises(MemoryError, match="1024 MB"):
         arena.place((np.zeros(100),), layout)
+
+
+def data_bytes(arena):
+    """Bytes of memory that are there; the rest is holes."""
+    return os.fstat(arena.fd).st_blocks * 512
+
+
+def test_wiping_zeroes_all_that_was_touched_and_fills_no_hole(arena):
+    offsets = [0, 5 * mmap.PAGESIZE + 7, 1 << 24, ARENA_BYTES - 100]
+    slots = [Slot(offset, (100,), "|u1") for offset in offsets]
+    for slot in slots:
+        arena.view(slot).fill(1)
+    before = data_bytes(arena)
+    assert before <= 2 * len(slots) * mmap.PAGESIZE
+    arena.wipe()
+    assert not any(arena.view(slot).any() for slot in slots)
+    assert data_bytes(arena) == before
+
+
+def test_what_another_process_wrote_is_wiped_too(arena):
+    slot = Slot(1 << 20, (3 * mmap.PAGESIZE,), "|u1")
+    write = f"import os; os.pwrite({arena.fd}, bytes([255]) * {slot.nbytes}, {slot.offset})"
+    subprocess.run([sys.executable, "-c", write], pass_fds=[arena.fd], check=True)
+    assert arena.view(slot).all()
+    arena.wipe()
+    assert not arena.view(slot).any()
+
+
+def test_an_arena_nobody_touched_stays_empty(arena):
+    arena.wipe()
+    assert data_bytes(arena) == 0
 
 
 @pytest.mark.parametrize("edge", ["begin", "end"])

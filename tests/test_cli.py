@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from workbench import cli, ledger, overview, targets, trial
+from workbench import cli, judge, ledger, overview, targets, trial
 from workbench.errors import Infrastructure, Usage
 
 
@@ -83,14 +83,13 @@ def test_a_broken_ledger_is_refused_by_line_and_untouched(run, project, content,
     assert path.read_bytes() == content
 
 
-def test_a_read_only_ledger_is_refused_before_anything_is_measured(run, project):
+def test_a_read_only_ledger_is_refused_before_anything_is_measured(run, project, monkeypatch):
     path = project / "targets" / "pq_l2" / "results.tsv"
     path.write_text("\t".join(ledger.COLUMNS["performance"]) + "\n")
     path.chmod(0o444)
-    begin = time.monotonic()
+    monkeypatch.setattr(judge, "bench", lambda *_: pytest.fail("the timing core was taken"))
     code, _, err = run("trial", "pq_l2")
     assert (code, "read-only" in err, one_line(err)) == (5, True, True)
-    assert time.monotonic() - begin < 3
 
 
 def test_a_changed_judge_is_exit_4(run, project):
@@ -250,13 +249,16 @@ def test_policy_refusal_is_json_on_stdout_and_nothing_else(run, project):
 
 @pytest.mark.parametrize("seconds", [0.3, 1.5, 6.0])
 def test_ctrl_c_is_exit_130_and_leaves_nothing(project, seconds):
-    command = [sys.executable, "-c", "from workbench.cli import main; main()", "trial", "pq_l2"]
+    code = "from workbench.cli import main; print('begun', flush=True); main()"
     process = subprocess.Popen(
-        command, cwd=project, stderr=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, "-c", code, "trial", "pq_l2"],
+        **{"cwd": project, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE},
+        **{"text": True, "start_new_session": True},
     )
+    assert process.stdout.readline() == "begun\n"
     time.sleep(seconds)
     os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=60)
     if process.returncode != 1:  # a fast machine may have had its verdict
         assert process.returncode == 130
         assert one_line(err)

@@ -40,7 +40,7 @@ def a_record(project, source, **changes):
     }
     done = TrialRecord(**{**known, **changes})
     times = np.ones((3, 4))
-    blocks = Blocks(np.zeros(3, int), times, times, *np.zeros((4, 3)))
+    blocks = Blocks(np.zeros(3, int), times > 0, times, times, times, *np.zeros((3, 3)))
     record.write(project, done, source, [blocks] if done.processes else [])
     return done
 
@@ -72,7 +72,7 @@ VERDICT = verdicts.Found(
     **{"reason": "inconclusive", "screened": False, "seconds": 8.0, "geomean_ns": 1e3},
     **{"sigma": 1e-3, "delta": 5e-3, "d_median": (0.1, 0.2), "d_min": (0.1, 0.2)},
     **{"confirm_median": (), "confirm_min": (), "shorter": {"0.5": [[0.1, 0.2]]}},
-    **{"pair_seconds": 1.0, "candidate_pooled": (1.0, 2.0), "incumbent_pooled": (1.0, 2.0)},
+    **{"crossover_seconds": 1.0, "candidate_pooled": (1.0, 2.0), "incumbent_pooled": (1.0, 2.0)},
     **{"host_class": "h", "timestamp": "2026-01-01"},
 )
 LEDGER = "targets/pq_l2/results.tsv"

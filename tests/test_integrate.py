@@ -24,7 +24,7 @@ asked = ivf_pq.asked("pq", "L2")
 @pytest.fixture
 def site(project, quick, monkeypatch):
     """A project whose call site of pq_l2 is a tiny index, committed."""
-    monkeypatch.setattr(integrate, "PROCESSES", 2)
+    monkeypatch.setattr(integrate, "CROSSOVERS", 2)
     folder = project / "targets" / "pq_l2"
     (folder / "callsite.py").write_text('"""The real query, small."""\n' + SMALL)
     who = ("-c", "user.name=tests", "-c", "user.email=tests@localhost")
@@ -61,7 +61,7 @@ def test_a_kernel_is_raced_in_the_query_and_the_finding_is_published(site):
     assert found.failure is None
     assert found.transfer in ("wins", "none", "loses")
     assert found.ci_low <= found.ratio <= found.ci_high
-    assert found.processes == 2
+    assert found.processes == 4
     (case,) = found.cases
     assert (case.shape, case.distribution) == ("32x4x256", "2-probes")
     assert case.kernel_calls == 2  # one a probed partition

@@ -2,6 +2,8 @@ import dataclasses
 import json
 
 import jsonschema
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from workbench import record
 from workbench.errors import Infrastructure
 from workbench.record import IncumbentRef, TrialRecord
-from workbench.stats import Calibration, ComboEstimate
+from workbench.stats import Blocks, Calibration, ComboEstimate
 
 
 @pytest.fixture
@@ -47,6 +49,20 @@ def test_a_record_survives_the_disk(tmp_path, sample):
     assert record.read(folder / "trial.json") == sample
     assert (folder / "kernels.py").read_text() == "# kernel\n"
     assert [p.name for p in folder.parent.iterdir()] == [sample.id]
+
+
+def test_its_blocks_say_who_began(tmp_path, sample):
+    (tmp_path / "reports" / "trials").mkdir(parents=True)
+    times = np.arange(8.0).reshape(2, 4)
+    began = np.array([[True, False, False, True], [False, True, True, False]])
+    empty = np.empty(0)
+    pair = Blocks(np.array([1, 0]), began, times, 2 * times, times, empty.astype(int), empty, empty)
+    folder = record.write(tmp_path, sample, "# kernel\n", [pair, pair])
+    found = pd.read_parquet(folder / "blocks.parquet")
+    assert found["process"].tolist() == [0, 0, 1, 1]
+    assert found["combo"].tolist() == [1, 0] * 2
+    assert found["candidate_first"].tolist() == [True, False] * 2
+    assert found["incumbent_3_ns"].tolist() == [6.0, 14.0] * 2
 
 
 def test_its_json_is_valid_under_the_published_schema(sample):

@@ -1,6 +1,7 @@
 """Locks, builds, calibration, scaffold: the small things around a trial."""
 
 import json
+import os
 import tomllib
 
 import pytest
@@ -51,15 +52,16 @@ def test_a_broken_calibration_means_the_careful_default(project, content):
 
 def test_only_one_may_time_on_a_core(monkeypatch):
     monkeypatch.setattr(locks, "CORE_WAIT_SECONDS", 1)
+    core = 1_000_000 + os.getpid()  # the lock is the machine's, and others run these tests too
     waits = []
-    with locks.timing_core(999, lambda: None):
+    with locks.timing_core(core, lambda: None):
         with (
-            pytest.raises(Infrastructure, match="core 999"),
-            locks.timing_core(999, lambda: waits.append(1)),
+            pytest.raises(Infrastructure, match=f"core {core}"),
+            locks.timing_core(core, lambda: waits.append(1)),
         ):
             pass
         assert waits
-    with locks.timing_core(999, lambda: None):
+    with locks.timing_core(core, lambda: None):
         assert len(waits) == 2
 
 

@@ -21,7 +21,7 @@ def found(**changes):
         **{"reason": "inconclusive", "screened": False, "seconds": 2.0, "geomean_ns": 1e5},
         **{"sigma": 0.002, "delta": 0.004, "d_median": (0.0, 0.001), "d_min": (0.0, 0.001)},
         **{"confirm_median": (), "confirm_min": (), "shorter": {"0.5": [[0.0, 0.0]] * 2}},
-        **{"pair_seconds": 1.0, "candidate_pooled": (90.0, 110.0)},
+        **{"crossover_seconds": 1.0, "candidate_pooled": (90.0, 110.0)},
         **{"incumbent_pooled": (90.0, 110.0), "host_class": "a", "timestamp": "2026-01-01"},
     }
     return Found(**{**known, **changes})
@@ -82,7 +82,7 @@ def test_none_of_six_hundred_bounds_the_rate_at_six_in_a_thousand():
     assert rates.rate(0, 600).high == pytest.approx(1 - 0.025 ** (1 / 600))
 
 
-def test_the_gate_decides_resampled_pairs_as_it_decides_a_trial():
+def test_the_gate_decides_resampled_crossovers_as_it_decides_a_trial():
     calibration = Calibration(0.002, 0.002, 0.004, 18, 1.0)
     gain = np.full((6, 2), -0.03) + np.linspace(-1e-4, 1e-4, 6)[:, None]
     assert rates.decide(gain, calibration) == (True, 2)
@@ -102,11 +102,11 @@ def test_a_long_loop_on_noise_keeps_within_its_budget():
     assert final.value <= stats.BUDGET
 
 
-def test_the_frontier_has_a_point_for_every_share_and_number_of_pairs():
+def test_the_frontier_has_a_point_for_every_share_and_number_of_crossovers():
     rows = [found(variant="faster-1%", d_median=(-0.01, -0.011), d_min=(-0.01, -0.01))] * 3
     points = rates.frontier(rows, "faster-1%", 20, np.random.default_rng(1))
     assert {(share, most) for share, most, *_ in points} == {
-        (share, most) for share in ("0.5", "1") for most in (2, 4, 6, 8)
+        (share, most) for share in ("0.5", "1") for most in (2, 4, 8, 12)
     }
     seconds = {(share, most): spent for share, most, spent, _ in points}
     assert seconds["0.5", 2] < seconds["1", 2]

@@ -11,7 +11,7 @@ from workbench import cli, contest, ledger, record, stats
 
 # As the fixture `quick` does in the tests' own process.
 contest.MEASURE_SECONDS, contest.MIN_ROUNDS = 0.05, 3
-stats.MAX_PROCESSES = 2
+stats.MAX_CROSSOVERS = 2
 
 said, target, description = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 write, append = record.write, ledger.append

@@ -45,7 +45,7 @@ VERDICT = verdicts.Found(
     **{"reason": "inconclusive", "screened": False, "seconds": 8.0, "geomean_ns": 1e3},
     **{"sigma": 1e-3, "delta": 5e-3, "d_median": (0.1, 0.2), "d_min": (0.1, 0.2)},
     **{"confirm_median": (), "confirm_min": (), "shorter": {"0.5": [[0.1, 0.2]]}},
-    **{"pair_seconds": 1.0, "candidate_pooled": (1.0, 2.0), "incumbent_pooled": (1.0, 2.0)},
+    **{"crossover_seconds": 1.0, "candidate_pooled": (1.0, 2.0), "incumbent_pooled": (1.0, 2.0)},
     **{"host_class": "h", "timestamp": "2026-01-01"},
 )
 
