@@ -59,25 +59,27 @@ def _rename_locals(function: ast.FunctionDef, rng: np.random.Generator) -> None:
 def _add_branch(functions: list[ast.FunctionDef], rng: np.random.Generator) -> None:
     """Write where an array is shorter than nothing: LLVM does not know that none is."""
     timed = [function for function in functions if function.name != "setup"]
-    places = [(function, name) for function in timed for name in _measured(function)]
+    places = [(function, name) for function in timed for name in _arrays(function)]
     if not places:
-        raise ValueError("no function takes the length of an array it is given")
+        raise ValueError("no function walks along an array it is given")
     function, name = places[int(rng.integers(len(places)))]
     branch = ast.parse(f"if len({name}) < 0:\n    {name}[0] = {name}[0]").body
     documented = ast.get_docstring(function) is not None
     function.body[documented:documented] = branch
 
 
-def _measured(function: ast.FunctionDef) -> list[str]:
-    """Arguments whose length is taken: arrays, and not the tuple of a state."""
-    found = {
-        node.args[0].id
-        for node in ast.walk(function)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id == "len"
-        and isinstance(node.args[0], ast.Name)
-    }
+def _arrays(function: ast.FunctionDef) -> list[str]:
+    """Arguments that are rows of something: of known length, or indexed by one variable.
+
+    Not the tuple of a state, which is indexed by constants.
+    """
+    found = set()
+    for node in ast.walk(function):
+        match node:
+            case ast.Call(func=ast.Name("len"), args=[ast.Name(name)]):
+                found.add(name)
+            case ast.Subscript(value=ast.Name(name), slice=ast.Name() | ast.BinOp()):
+                found.add(name)
     return [name for name in _arguments(function) if name in found]
 
 
