@@ -47,7 +47,9 @@ class FakeRace:
 
     def __init__(self, ds, options):
         self.ds, self.now, self.said = ds, 0.0, []
-        self.setting = SimpleNamespace(options=options, calibration=CALIBRATION)
+        self.setting = SimpleNamespace(
+            options=options, calibration=CALIBRATION, guardrails=SimpleNamespace(worst_ratio=1.05)
+        )
         self.bench = SimpleNamespace(progress=lambda *said: self.said.append(said))
 
     def cross(self, before):

@@ -94,6 +94,18 @@ def settled(found, simpler=False, most=stats.MAX_CROSSOVERS):
     return gate.settled(found, CALIBRATION, simpler=simpler, most=most)
 
 
+def test_a_gain_goes_on_while_noise_may_have_put_a_combo_above_the_limit():
+    def is_settled(found):
+        return gate.settled(found, CALIBRATION, simpler=False, most=12, worst_ratio=1.05)
+
+    combos = (0.9,) * 8
+    assert is_settled(estimate(0.9, combos=[*combos, 1.05]))
+    noisy = estimate(0.9, combos=[*combos, 1.06])
+    last = dataclasses.replace(noisy.combos[-1], ci_low=0.99)
+    assert not is_settled(dataclasses.replace(noisy, combos=(*noisy.combos[:-1], last)))
+    assert is_settled(noisy)  # its interval excludes 1: more data will not mend that
+
+
 def test_a_simpler_candidate_goes_on_until_it_is_shown_to_be_as_fast():
     open_question = estimate(1.0, width=0.0031)
     assert not settled(open_question, simpler=True)

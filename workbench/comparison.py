@@ -203,6 +203,7 @@ def run_duel(race: Race, *, simpler: bool, alpha: float = stats.ALPHA) -> Duel:
     setting, baseline = race.setting, race.setting.options.mode == "baseline"
     names = [(load.shape, load.distribution) for load in race.layout.workloads]
     patience_seconds = setting.options.patience_seconds
+    worst_ratio = setting.guardrails.worst_ratio
     usual = BASELINE_CROSSOVERS if baseline else stats.MAX_CROSSOVERS
     wanted, most = usual, MOST_CROSSOVERS if patience_seconds else usual
     begin = time.monotonic()
@@ -220,7 +221,9 @@ def run_duel(race: Race, *, simpler: bool, alpha: float = stats.ALPHA) -> Duel:
         if baseline:
             if done == wanted:
                 break
-        elif gate.settled(estimate, calibration, simpler=simpler, most=most):
+        elif gate.settled(
+            estimate, calibration, simpler=simpler, most=most, worst_ratio=worst_ratio
+        ):
             break
         elif done >= wanted:
             now = time.monotonic()

@@ -67,7 +67,14 @@ class Verdict:
     sentence: str
 
 
-def settled(estimate: Estimate, calibration: Calibration, *, simpler: bool, most: int) -> bool:
+def settled(
+    estimate: Estimate,
+    calibration: Calibration,
+    *,
+    simpler: bool,
+    most: int,
+    worst_ratio: float = math.inf,
+) -> bool:
     """Whether more crossovers would hardly change the verdict.
 
     A ``simpler`` candidate may yet be kept for being as fast, so it goes on while that is open.
@@ -81,11 +88,14 @@ def settled(estimate: Estimate, calibration: Calibration, *, simpler: bool, most
         Whether the candidate has fewer syntax nodes.
     most : int
         How many crossovers there may be in the end.
+    worst_ratio : float
+        The guardrail on single combos. A gain is not settled while noise alone may have put a
+        combo above it: 2 of 11 identical pairs of topk_merge had one.
     """
     if estimate.crossovers < MIN_CROSSOVERS:
         return False
     if is_faster(estimate, calibration):
-        return True
+        return all(c.ratio <= worst_ratio or c.ci_low > 1 for c in estimate.combos)
     if simpler and not _is_slower(estimate):
         return _is_equivalent(estimate, calibration)
     if _cannot_be_faster(estimate, calibration):
