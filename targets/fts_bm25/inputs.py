@@ -10,11 +10,16 @@ into a window varies as it does for a real term of that frequency.
 Two of the timed shapes, `ASKED_SHAPES`, are calls instead as whole queries make them: a
 kernel that was 0.58 of upstream on long lists only lost there (1.08), where 77 and 90 of 100 calls
 hold fewer than 16 postings.
+
+Timed requests are dealt, because drawing and sorting 60,000 postings takes 0.5 to 0.7 ms, several
+times what a kernel takes to score them. Gaps between ids, and frequencies, are runs of decks that
+a workload draws once. In other windows and with other weights, they are new to a kernel.
 """
 
 import functools
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from workbench.targets import Workload
 
@@ -29,6 +34,9 @@ TIMED_DISTRIBUTIONS = ("zipf", "uniform", "mostly-ones")
 BATTERY_DISTRIBUTIONS = (*TIMED_DISTRIBUTIONS, "all-equal", "heavy-tail")
 LARGEST = 2**32 - 1
 DECK = 4_096
+# Frequencies or gaps of what requests are dealt from, and of a run of them.
+DEALT = 65_536
+RUN = 128
 
 # Postings per call, measured at the call site: callsite.asked over 1,000 OR and 1,000 AND queries
 # at 1 M documents (200 each of the seeds 0 to 4): 642 calls of 60.7 postings a query, and 772 of
@@ -167,41 +175,173 @@ def lengths_asked(histogram, calls):
     return np.exp(np.interp(at, below, np.log(first))).astype(np.int64)
 
 
-def calls_query(rng, documents, windows, counts, repeats, deck):
-    """One request of calls as a query makes them: each "term" is one call in each window.
+class Deck:
+    """Values that are dealt in runs from random places on."""
+
+    def __init__(self, values):
+        self.runs = sliding_window_view(values, RUN)
+
+    def deal(self, rng, shape):
+        """So many values, in an array of this shape."""
+        size = int(np.prod(shape))
+        first = rng.integers(len(self.runs), size=-(-size // RUN))
+        return self.runs[first].reshape(-1)[:size].reshape(shape)
+
+
+def freqs_dealt(rng, drawn):
+    """Deck of frequencies like those that are drawn."""
+    return Deck(np.asarray(drawn).astype(np.uint32)[rng.integers(len(drawn), size=DEALT)])
+
+
+def windows_drawn(rng, n, whole, windows):
+    """i64[n, windows], first ids of distinct windows in ascending order."""
+    order = rng.permuted(np.broadcast_to(np.arange(whole), (n, whole)), axis=1)
+    return np.sort(order[:, :windows], axis=1) * WINDOW
+
+
+class Term:
+    """A term's postings in as many documents as the windows have, dealt in another order of gaps.
+
+    All orders of the gaps between sorted random places are equally likely, so runs of them
+    change places: their number and their sum stay, and the places are as random as before.
+    """
+
+    def __init__(self, rng, mean, windows):
+        self.windows, self.span = windows, windows * WINDOW
+        count = mean * windows
+        # as in `query`
+        places = np.sort(rng.integers(self.span - count + 1, size=count)) + np.arange(count)
+        self.slack = self.span - int(places[-1])
+        gaps = np.diff(places, prepend=-1).reshape(-1, RUN)
+        self.sums = np.cumsum(gaps, axis=1, dtype=np.uint32)
+
+    def deal(self, rng, first_ids, ids):
+        """Fill ``ids`` u32[n, count]; return where each window ends, i64[n, windows]."""
+        n, runs = len(first_ids), len(self.sums)
+        order = rng.permuted(np.broadcast_to(np.arange(runs), (n, runs)), axis=1)
+        # queries one behind the other, so that one search finds the windows of all
+        begins = np.arange(n)[:, None] * self.span
+        sums = self.sums[order, -1]
+        sums = np.cumsum(sums, axis=1) - sums + begins + rng.integers(self.slack, size=(n, 1)) - 1
+        places = self.sums[order] + sums.astype(np.uint32)[:, :, None]
+        places = places.reshape(-1)
+        ends = (begins + WINDOW * np.arange(1, self.windows + 1)).astype(np.uint32)
+        bounds = places.searchsorted(ends)
+        shifts = (first_ids - ends + WINDOW).astype(np.uint32)
+        counts = np.diff(bounds.reshape(-1), prepend=0)
+        places += np.repeat(shifts.reshape(-1), counts)
+        ids[:] = places.reshape(ids.shape)
+        return bounds - np.arange(n)[:, None] * ids.shape[1]
+
+
+def spread_workload(rng, shape, distribution):
+    """One timed combo of long lists, whose postings are spread over the windows at random."""
+    documents, windows, means = shape
+    drawn, lengths = DRAWS[distribution](rng, documents)
+    freqs = freqs_dealt(rng, drawn)
+    terms = [Term(rng, mean, windows) for mean in means]
+    at = windows * np.cumsum([0, *means])
+
+    def requests(rng, n):
+        first_ids = windows_drawn(rng, n, documents // WINDOW, windows)
+        ids = np.empty((n, at[-1]), np.uint32)
+        starts = np.empty((n, len(terms), windows + 1), np.int64)
+        starts[:, :, 0] = at[:-1]
+        for t, term in enumerate(terms):
+            ends = term.deal(rng, first_ids, ids[:, at[t] : at[t + 1]])
+            starts[:, t, 1:] = at[t] + ends
+        return {
+            "ids": ids,
+            "freqs": freqs.deal(rng, ids.shape),
+            "weights": rng.uniform(0.1, 12, (n, len(terms))).astype(np.float32),
+            "starts": starts,
+            "first_ids": first_ids,
+        }
+
+    return combo(name_of(shape), distribution, windows, lengths, requests)
+
+
+def spread(gaps, after, sizes):
+    """Distinct ascending places in a window for each call, u32[sum of sizes], one after another.
+
+    Sums of exponential ``gaps``, divided by the sum of all and the one ``after`` the last, are as
+    sorted uniform numbers; then they are spread by one each. Sorting takes 100 us for 60,000.
+    """
+    ends = np.cumsum(sizes)
+    sums = gaps.cumsum(dtype=np.uint32)  # may go round: differences do not
+    last = sums[ends - 1]
+    before = np.concatenate([np.zeros(1, np.uint32), last[:-1]])
+    sums -= np.repeat(before, sizes)
+    # a little less, lest rounding reach the end
+    scale = (WINDOW + 1 - sizes) / (last - before + after) * (1 - 2**-20)
+    places = sums.view(np.int32).astype(np.float32)
+    places *= np.repeat(scale.astype(np.float32), sizes)
+    return places.astype(np.int32).view(np.uint32)
+
+
+def asked_workload(rng, shape_name, shape, distribution):
+    """One combo of calls as queries make them: each "term" is one call in each window.
 
     Lengths follow one another at random, which is how those of OR look: candidates, one posting
     each, between blocks of 128. ``repeats`` calls in a row have the same ids.
     """
-    first_ids = np.sort(rng.choice(documents // WINDOW, windows, replace=False)) * WINDOW
-    sizes = rng.permutation(counts)
-    at = np.concatenate([[0], np.cumsum(sizes)])
-    call = np.repeat(np.arange(len(sizes), dtype=np.uint32), sizes)
-    # sorted with repeats, then spread by one each: distinct, ascending, below the window's end
-    span = (WINDOW + 1 - sizes).astype(np.uint32)[call]
-    places = rng.integers(2**16, size=len(call), dtype=np.uint16) * span >> np.uint32(16)
-    places = np.sort(call << np.uint32(13) | places) & np.uint32(2**13 - 1)
-    ids = places + np.arange(len(call), dtype=np.uint32) - at[:-1].astype(np.uint32)[call]
-    ids += np.tile(first_ids, len(sizes) // windows).astype(np.uint32)[call]
-    # calls lie term by term, and in a term window by window; a term's block is repeated as a whole
-    blocks = at[::windows]
-    source = np.repeat(np.arange(len(blocks) - 1), repeats)
-    widths = np.diff(blocks)[source]
-    begins = np.cumsum(widths) - widths
-    order = np.arange(widths.sum()) + np.repeat(blocks[source] - begins, widths)
-    within = at[:-1].reshape(-1, windows)[source] - blocks[source][:, None] + begins[:, None]
-    starts = np.concatenate([within, (begins + widths)[:, None]], axis=1)
-    return {
-        "ids": ids[order],
-        "freqs": deck[rng.integers(len(deck), size=len(order), dtype=np.uint16)],
-        "weights": rng.uniform(0.1, 12, len(source)).astype(np.float32),
-        "starts": starts,
-        "first_ids": first_ids,
-    }
+    documents, windows, calls, histogram, repeats = shape
+    drawn, lengths = DRAWS[distribution](rng, documents)
+    freqs = freqs_dealt(rng, drawn)
+    gaps = Deck((rng.standard_exponential(DEALT) * 4_096).astype(np.uint32) + np.uint32(1))
+    # four lengths change places together: 5 us, where 2,048 one by one take 17
+    counts = rng.permutation(lengths_asked(histogram, calls // repeats)).reshape(-1, 4)
+    terms, total = calls // windows, int(counts.sum())
+    numbers = np.arange(total * repeats)
+    among = numbers[:total].astype(np.uint32)
+    bounds = windows * np.arange(terms // repeats)[:, None] + np.arange(windows + 1)
+
+    def fill(rng, first_ids, between, after, ids, starts):
+        sizes = rng.permutation(counts).reshape(-1)
+        at = np.concatenate([[0], np.cumsum(sizes)])
+        places = spread(between, after, sizes)
+        places += among
+        shifts = (np.tile(first_ids, terms // repeats) - at[:-1]).astype(np.uint32)
+        within = at.take(bounds)
+        if repeats == 1:
+            starts[:] = within
+            np.add(places, np.repeat(shifts, sizes), out=ids)
+        else:
+            places += np.repeat(shifts, sizes)
+            order, starts[:] = repeated(numbers, within, repeats)
+            places.take(order, out=ids, mode="wrap")
+
+    def requests(rng, n):
+        first_ids = windows_drawn(rng, n, documents // WINDOW, windows)
+        between, after = gaps.deal(rng, (n, total)), gaps.deal(rng, (n, counts.size))
+        ids = np.empty((n, total * repeats), np.uint32)
+        starts = np.empty((n, terms, windows + 1), np.int64)
+        for each in zip(first_ids, between, after, ids, starts, strict=True):
+            fill(rng, *each)
+        return {
+            "ids": ids,
+            "freqs": freqs.deal(rng, ids.shape),
+            "weights": rng.uniform(0.1, 12, (n, terms)).astype(np.float32),
+            "starts": starts,
+            "first_ids": first_ids,
+        }
+
+    return combo(shape_name, distribution, windows, lengths, requests)
+
+
+def repeated(numbers, within, repeats):
+    """Repeat each term as a whole: which postings then follow one another, and where calls start.
+
+    ``within`` i64[terms, windows + 1] is where the calls of each term start and the last ends.
+    """
+    widths = np.repeat(within[:, -1] - within[:, 0], repeats)
+    within = np.repeat(within, repeats, axis=0)
+    shifts = np.cumsum(widths) - widths - within[:, 0]
+    return numbers - np.repeat(shifts, widths), within + shifts[:, None]
 
 
 def workload(rng, shape, distribution, *, name=None, lengths=None, deck=None, change=None):
-    """One combo: document lengths drawn now, queries whenever they are asked for.
+    """One correctness case: document lengths drawn now, queries whenever they are asked for.
 
     ``lengths`` and ``deck`` replace what the distribution draws; ``change`` edits each query.
     """
@@ -216,33 +356,22 @@ def workload(rng, shape, distribution, *, name=None, lengths=None, deck=None, ch
             change(each)
         return each
 
-    shape_name = "x".join(map(str, (documents, len(terms), sum(terms))))
-    return combo(shape_name, name or distribution, windows, lengths, one)
-
-
-def asked_workload(rng, shape_name, shape, distribution):
-    """One combo of calls that have the lengths a query asks."""
-    documents, windows, calls, histogram, repeats = shape
-    drawn_deck, lengths = DRAWS[distribution](rng, documents)
-    one = functools.partial(
-        calls_query,
-        documents=documents,
-        windows=windows,
-        counts=lengths_asked(histogram, calls // repeats),
-        repeats=repeats,
-        deck=np.asarray(drawn_deck).astype(np.uint32),
-    )
-    return combo(shape_name, distribution, windows, lengths, one)
-
-
-def combo(shape_name, distribution, windows, lengths, one):
-    """Build the workload whose every query is drawn by ``one(rng)``."""
-    lengths = np.asarray(lengths).astype(np.uint32)
-
     def requests(rng, n):
         queries = [one(rng) for _ in range(n)]
         return {key: np.stack([each[key] for each in queries]) for key in queries[0]}
 
+    return combo(name_of(shape), name or distribution, windows, lengths, requests)
+
+
+def name_of(shape):
+    """A shape's name: documents, terms, and postings in a window."""
+    documents, _, terms = shape
+    return "x".join(map(str, (documents, len(terms), sum(terms))))
+
+
+def combo(shape_name, distribution, windows, lengths, requests):
+    """Build a workload."""
+    lengths = np.asarray(lengths).astype(np.uint32)
     return Workload(
         shape=shape_name,
         distribution=distribution,
@@ -260,7 +389,7 @@ def workloads(rng):
         for distribution in TIMED_DISTRIBUTIONS
     ]
     return asked + [
-        workload(rng, shape, distribution)
+        spread_workload(rng, shape, distribution)
         for shape in SHAPES.values()
         for distribution in TIMED_DISTRIBUTIONS
     ]

@@ -4,6 +4,11 @@ Everything is drawn from the generator that is passed in, so one seed replays it
 bench.py) and the number of rows are the fixture: they are known when the scan starts. The rows and
 the constants are drawn for every request, because a scan reads its rows once.
 
+A timed request is dealt, because drawing 131,072 rows takes 0.2 to 0.4 ms, ten times what a kernel
+takes to filter them. A workload has a deck of places for each column. Every batch is a run of the
+deck from a random place on, moved round by a random number, so that a row meets the constants
+anew each time.
+
 Timed plans, over whole batches of 8,192 rows:
 
 - ``range``: i32 BETWEEN low AND high.
@@ -15,6 +20,7 @@ import dataclasses
 import functools
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from workbench.targets import Workload
 
@@ -24,10 +30,13 @@ COLUMNS = ("i32", "i64", "u8", "f32", "f64")
 DTYPES = (np.int32, np.int64, np.uint8, np.int32, np.int64)  # floats by their bits
 LT, GE = 2, 5
 
-# Enough rows that a request takes upstream.py some 50 us, few enough that drawing takes < 1 ms.
+# Enough rows that a request takes upstream.py some 50 us, few enough that drawing takes < 0.1 ms.
 TIMED_ROWS = {"range": 131_072, "mixed": 32_768, "either": 16_384}
 # Mean length of a run of like rows where the rows are clustered.
 RUN_ROWS = 512
+# Rows that are dealt together, as many as bench.py filters together; and those of a deck.
+BATCH_ROWS = 8_192
+DECK = 131_072
 TABLE = 2_048
 # Name: share of rows kept (nulls apart), whether rows come in runs, share of nulls in 1/64.
 TIMED_DISTRIBUTIONS = {
@@ -54,52 +63,133 @@ PLANS = {
 }
 
 
-def positions(rng, rows, clustered):
-    """Where each row lies on [0, 1): anywhere, or near its run's place."""
-    if not clustered or rows == 0:
-        return rng.random(rows, dtype=np.float32)
+def places_of(rng, rows, clustered):
+    """Where each row lies on a circle of 2**32: anywhere, or near its run's place."""
+    anywhere = rng.integers(2**32, size=rows, dtype=np.uint32)
+    if not clustered:
+        return anywhere
     runs = rows // RUN_ROWS + 1
     lengths = rng.multinomial(rows, np.full(runs, 1 / runs))
-    places = np.repeat(rng.random(runs, dtype=np.float32), lengths)
-    return places + np.float32(1 / 4_096) * rng.random(rows, dtype=np.float32)
+    places = np.repeat(rng.integers(2**32, size=runs, dtype=np.uint32), lengths)
+    return places + (anywhere >> np.uint32(12))
 
 
-def between_term(rng, values, kept, clustered):
-    """Integers up to a million; an interval that holds a share ``kept`` of them."""
-    span = 1_000_000
-    np.multiply(positions(rng, len(values), clustered), span, out=values, casting="unsafe")
-    low = int(rng.integers(span - int(kept * span) + 1))
-    return [low, low + int(kept * span)]
+class Deck:
+    """Values that are dealt in runs from random places on.
+
+    Random words come as the generator's bits are: `integers` takes 3 to 6 us for four of them.
+    """
+
+    def __init__(self, values, run=BATCH_ROWS):
+        self.runs = sliding_window_view(values, run)
+
+    def deal(self, rng, rows):
+        """Values for so many rows."""
+        words = rng.bit_generator.random_raw(-(-rows // self.runs.shape[1]))
+        return self.runs[words % np.uint64(len(self.runs))].reshape(-1)[:rows]
 
 
-def below_term(rng, values, kept, clustered):
+class Places(Deck):
+    """Places on the circle; each run is moved round by a random number too."""
+
+    def __init__(self, rng, clustered):
+        super().__init__(places_of(rng, DECK, clustered))
+
+    def deal(self, rng, rows):
+        """u32[rows]."""
+        words = rng.bit_generator.random_raw(-(-rows // BATCH_ROWS))
+        places = self.runs[words % np.uint64(len(self.runs))]
+        places += (words >> np.uint64(32)).astype(np.uint32)[:, None]
+        return places.reshape(-1)[:rows]
+
+    def deal_kept(self, rng, rows, kept):
+        """Which rows are kept: bool[rows], a share ``kept`` of them true."""
+        return self.deal(rng, rows) <= np.uint32(max(0, int(kept * 2**32) - 1))
+
+
+# Each term draws its decks and returns ``fill(rng, values)``: it fills a column with rows and
+# returns the constants.
+
+
+def between_term(rng, kept, clustered):
+    """Integers below 2**20; an interval that holds a share ``kept`` of them."""
+    span = 2**20
+    places = Places(rng, clustered)
+
+    def fill(rng, values):
+        np.right_shift(places.deal(rng, len(values)), np.uint32(12), out=values.view(np.uint32))
+        low = int(rng.integers(span - int(kept * span) + 1))
+        return [low, low + int(kept * span)]
+
+    return fill
+
+
+def fill_floats(places, rng, floats):
+    """Numbers on [0, 1), of 24 bits as NumPy's f32 have them."""
+    floats[:] = (places.deal(rng, len(floats)) >> np.uint32(8)).view(np.int32)
+    floats *= floats.dtype.type(2**-24)
+
+
+def below_term(rng, kept, clustered):
     """f32 on [0, 1), of which a share ``kept`` is below the limit."""
-    values[:] = positions(rng, len(values), clustered).view(np.int32)
-    return [int(np.float32(kept).view(np.int32))]
+    places = Places(rng, clustered)
+
+    def fill(rng, values):
+        fill_floats(places, rng, values.view(np.float32))
+        return [int(np.float32(kept).view(np.int32))]
+
+    return fill
 
 
-def from_term(rng, values, kept, clustered):
+def from_term(rng, kept, clustered):
     """f64 on [0, 1), of which a share ``kept`` is at or above the limit."""
-    values[:] = positions(rng, len(values), clustered).astype(np.float64).view(np.int64)
-    return [int(np.float64(1 - kept).view(np.int64))]
+    places = Places(rng, clustered)
+
+    def fill(rng, values):
+        fill_floats(places, rng, values.view(np.float64))
+        return [int(np.float64(1 - kept).view(np.int64))]
+
+    return fill
 
 
-def listed_term(rng, values, kept, clustered, listed):
-    """A share ``kept`` of the rows are one of ``listed`` constants, the rest anything else."""
-    rows = len(values)
-    place = positions(rng, rows, clustered)
-    if values.dtype == np.uint8:
-        deck = rng.permutation(256)
-        constants, others = deck[:listed], deck[listed:]
-        pick = rng.integers(len(others), size=rows, dtype=np.uint8)
-        other = others.astype(np.uint8)[pick]
-    else:
+def listed_bytes(rng, kept, clustered, listed):
+    """A share ``kept`` of the rows are one of ``listed`` bytes, the rest anything else.
+
+    The decks hold numbers below ``listed`` and others; which byte is which is drawn.
+    """
+    places = Places(rng, clustered)
+    others = Deck(rng.integers(listed, 256, size=DECK, dtype=np.uint8))
+    picks = Deck(rng.integers(listed, size=DECK, dtype=np.uint8))
+
+    def fill(rng, values):
+        rows = len(values)
+        is_listed = -places.deal_kept(rng, rows, kept).view(np.uint8)  # 0 or 255
+        other = others.deal(rng, rows)
+        numbers = other ^ ((other ^ picks.deal(rng, rows)) & is_listed)
+        byte = rng.permutation(256).astype(np.uint8)
+        byte.take(numbers, out=values, mode="wrap")  # 16 us; byte[numbers] takes 32
+        return byte[:listed].tolist()
+
+    return fill
+
+
+def listed_longs(rng, kept, clustered, listed):
+    """A share ``kept`` of the rows are one of ``listed`` i64, the rest anything else."""
+    places = Places(rng, clustered)
+    others = Deck(rng.integers(-(2**40), 2**40, size=DECK))
+    picks = Deck(rng.integers(listed, size=DECK, dtype=np.uint8))
+
+    def fill(rng, values):
+        rows = len(values)
         constants = rng.integers(-(2**40), 2**40, size=listed)
-        other = rng.integers(-(2**40), 2**40, size=rows)
-        pick = other & 63
-    chosen = constants.astype(values.dtype)[pick % listed]
-    values[:] = np.where(place < kept, chosen, other)
-    return constants.tolist()
+        chosen = constants.take(picks.deal(rng, rows))
+        other = others.deal(rng, rows) ^ rng.integers(-(2**40), 2**40)
+        # np.where branches on every row: 40 us more where a third are listed
+        is_listed = -places.deal_kept(rng, rows, kept).astype(np.int64)  # all bits or none
+        np.bitwise_xor(other, (other ^ chosen) & is_listed, out=values)
+        return constants.tolist()
+
+    return fill
 
 
 # The terms of each plan in order: which column, how it is drawn.
@@ -107,10 +197,10 @@ TERMS = {
     "range": ((I32, between_term),),
     "mixed": (
         (I32, between_term),
-        (U8, functools.partial(listed_term, listed=5)),
+        (U8, functools.partial(listed_bytes, listed=5)),
         (F32, below_term),
     ),
-    "either": ((I64, functools.partial(listed_term, listed=64)), (F64, from_term)),
+    "either": ((I64, functools.partial(listed_longs, listed=64)), (F64, from_term)),
 }
 
 
@@ -128,9 +218,14 @@ def validity_words(rng, shape, rows, null_64ths):
         for _ in range({32: 0, 1: 5}[null_64ths]):
             nulls &= rng.integers(2**64, size=shape, dtype=np.uint64)
         words &= ~nulls
+    clear_rest(words, rows)
+    return words
+
+
+def clear_rest(words, rows):
+    """No row is valid past the last."""
     if rows % 64 and words.size:
         words[..., -1] &= np.uint64(2 ** (rows % 64) - 1)
-    return words
 
 
 def filter_workload(shape, name, plan, rows, draw, constants):
@@ -175,17 +270,22 @@ def filter_workload(shape, name, plan, rows, draw, constants):
     )
 
 
-def workload(plan, name, rows, kept, clustered, null_64ths):
-    """A timed plan with rows of one distribution."""
-    terms = TERMS[plan]
+def workload(rng, plan, name, rows, kept, clustered, null_64ths):
+    """A timed plan with rows of one distribution: its decks drawn now, its rows dealt later."""
     share = term_share(plan, kept)
+    terms = [(column, term(rng, share, clustered)) for column, term in TERMS[plan]]
+    words = (rows + 63) // 64
+    run = BATCH_ROWS // 64
+    valid = Deck(validity_words(rng, DECK // 64, DECK, null_64ths), run)
     constants = sum(node[4] for node in PLANS[plan])
 
     def draw(rng, columns, validity):
         given = []
-        for column, term in terms:
-            given += term(rng, columns[column], share, clustered)
-        validity[:] = validity_words(rng, validity.shape, rows, null_64ths)
+        for column, fill in terms:
+            given += fill(rng, columns[column])
+        whole = -(-words // run) * run
+        validity[:] = valid.deal(rng, len(COLUMNS) * whole).reshape(len(COLUMNS), whole)[:, :words]
+        clear_rest(validity, rows)
         return given
 
     return filter_workload(plan, name, PLANS[plan], rows, draw, constants)
@@ -194,7 +294,7 @@ def workload(plan, name, rows, kept, clustered, null_64ths):
 def workloads(rng):
     """Return the twelve timed combos."""
     return [
-        workload(plan, name, TIMED_ROWS[plan], *distribution)
+        workload(rng, plan, name, TIMED_ROWS[plan], *distribution)
         for plan in PLANS
         for name, distribution in TIMED_DISTRIBUTIONS.items()
     ]
@@ -250,12 +350,12 @@ def cases(rng):
     """Every timed plan and distribution, every operator, the edges."""
     for plan in PLANS:
         for name, distribution in TIMED_DISTRIBUTIONS.items():
-            yield workload(plan, name, 4_096, *distribution)
+            yield workload(rng, plan, name, 4_096, *distribution)
         for rows in (0, 1, 63, 64, 65, 8_191, 8_193):
-            yield workload(plan, f"{rows}-rows", rows, 0.5, False, 1)
+            yield workload(rng, plan, f"{rows}-rows", rows, 0.5, False, 1)
         rows = int(rng.integers(8_193, 20_000))
-        yield workload(plan, "random-rows", rows, float(rng.random()), True, 1)
-        yield workload(plan, "all-kept", 700, 1.0, False, 0)
+        yield workload(rng, plan, "random-rows", rows, float(rng.random()), True, 1)
+        yield workload(rng, plan, "all-kept", 700, 1.0, False, 0)
 
     for column, name in enumerate(COLUMNS):
         for plan in every_operator(column):

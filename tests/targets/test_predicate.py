@@ -303,7 +303,7 @@ def test_bad_input_to_a_bitmap_function_gives_a_code_and_stays_inside_its_arrays
 @pytest.mark.parametrize("name", COMPILED)
 def test_bind_runs_all_requests_and_leaves_its_inputs_alone(name: str) -> None:
     rng = np.random.default_rng(4)
-    workload = TARGET.inputs.workload("mixed", "random", 900, 0.3, False, 1)
+    workload = TARGET.inputs.workload(rng, "mixed", "random", 900, 0.3, False, 1)
     requests = workload.requests(rng, 5)
     before = {k: v.copy() for k, v in {**workload.fixture, **requests}.items()}
     got = ask(VARIANTS[name](TARGET), workload.fixture, requests)
