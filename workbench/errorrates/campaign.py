@@ -216,7 +216,8 @@ def stage(
         return (candidate, rival), {}
     more = 1 / (1 - SPEEDUPS[variant]) - 1
     turns = tuple(round(more * ns / turn_ns) for ns in subject.request_ns)
-    return (candidate, rival), {rival: turns}
+    # The candidate spins no turns: calling `spin` alone made bitpack 1 % slower.
+    return (candidate, rival), {candidate: (0,) * len(turns), rival: turns}
 
 
 def take(
