@@ -44,7 +44,7 @@ def test_a_slowed_rival_is_slower_by_what_was_asked(project, tmp_path):
     subject = campaign.meet("pq_l2", setting, lambda *_: None)
     files, spins = campaign.stage(subject, "faster-10%", 1.0, np.random.default_rng(1))
     assert files[0] != files[1]
-    assert list(spins) == [files[1]]
+    assert set(spins[files[0]]) == {0}  # the same call, and no work
     asked = [turns / ns for turns, ns in zip(spins[files[1]], subject.request_ns, strict=True)]
     assert asked == pytest.approx([1 / 0.9 - 1] * len(asked), rel=0.01)
 
