@@ -51,7 +51,9 @@ def _draw_power(axes: Axes, lines: Sequence[Line]) -> None:
         shares: list[Rate] = [getattr(line, name) for line in known]
         middle = [place + shift for place in places]
         axes.plot(middle, [r.value for r in shares], "o-", color=colour, markersize=4, label=label)
-        axes.vlines(middle, [r.low for r in shares], [r.high for r in shares], color=colour)
+        for at, share in zip(middle, shares, strict=True):
+            if share.verdicts:
+                axes.vlines(at, share.low, share.high, color=colour)
     for line in lines:
         if line.variant == rates.NEUTRAL:
             axes.plot(-0.25, line.judge.value, "s", color=style.BLUE, markersize=4)
