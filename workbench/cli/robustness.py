@@ -53,6 +53,7 @@ def calibrate(
         condition or neighbours.CONDITIONS,
         seconds,
         verdicts,
+        campaign.LONG_SHARES if long else campaign.SHARES,
     )
     with progress_bar(quiet=as_json) as show:
         found = campaign.run(plan, out, progress=show)

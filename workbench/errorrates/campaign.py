@@ -30,11 +30,18 @@ KERNELS = ("posting_seek", "topk_merge", "pq_l2", "bitpack", "pq_l2/upstream")
 SHORT_KERNELS, SHORT_SECONDS = ("pq_l2",), 120.0
 IDENTICAL = "identical"
 SPEEDUPS = {f"faster-{percent:g}%": percent / 100 for percent in (1, 2, 5, 10)}
-# How many verdicts of each a round asks for, for each kernel and condition.
+# How many verdicts of each a round asks for, for each kernel and condition. A verdict on a gain
+# takes three times as long as one on identical kernels, and a low rate needs more verdicts than a
+# high one, so the long form asks for few gains: it would take 200 minutes, not 130.
 SHARES = {
     IDENTICAL: 24,
     **dict.fromkeys(neutral.EDITS, 1),
     **dict(zip(SPEEDUPS, (2, 2, 1, 1), strict=True)),
+}
+LONG_SHARES = {
+    IDENTICAL: 120,
+    **dict.fromkeys(neutral.EDITS, 5),
+    **dict(zip(SPEEDUPS, (4, 4, 2, 2), strict=True)),
 }
 # So many verdicts before another kernel or condition has its turn.
 VISIT = 5
@@ -53,12 +60,15 @@ class Plan:
         When no further verdict is begun.
     verdicts : int
         Verdicts on identical kernels a condition after which it is done; the others in proportion.
+    shares : mapping of str to int
+        That proportion.
     """
 
     kernels: Sequence[str] = SHORT_KERNELS
     conditions: Sequence[str] = neighbours.CONDITIONS
     seconds: float = SHORT_SECONDS
     verdicts: int = 600
+    shares: Mapping[str, int] = field(default_factory=lambda: SHARES)
 
 
 @dataclass(frozen=True)
@@ -101,7 +111,7 @@ def run(
     rng = np.random.default_rng()
     settings = {name: setting_of(name, root) for name in plan.kernels}
     subjects: dict[str, Subject] = {}
-    wanted = plan.verdicts / len(plan.kernels) / SHARES[IDENTICAL]
+    wanted = plan.verdicts / len(plan.kernels) / plan.shares[IDENTICAL]
     while True:
         done = rounds_done(verdicts.read(folder), plan, settings)
         name, condition = min(done, key=lambda place: done[place])
@@ -109,7 +119,7 @@ def run(
             return verdicts.read(folder)
         if name not in subjects:
             subjects[name] = meet(name, settings[name], progress)
-        variants = left_of_round(verdicts.read(folder), settings[name], name, condition)
+        variants = left_of_round(verdicts.read(folder), plan, settings[name], name, condition)
         rng.shuffle(variants)
         play(subjects[name], condition, variants[:VISIT], folder, end, progress)
 
@@ -124,18 +134,20 @@ def rounds_done(
         if row.kernel in settings and row.host_class == settings[row.kernel].host_class.id
     )
     places = [(name, condition) for condition in plan.conditions for name in plan.kernels]
-    return {place: counts[place] / sum(SHARES.values()) for place in places}
+    return {place: counts[place] / sum(plan.shares.values()) for place in places}
 
 
-def left_of_round(found: Sequence[Found], setting: Setting, name: str, condition: str) -> list[str]:
+def left_of_round(
+    found: Sequence[Found], plan: Plan, setting: Setting, name: str, condition: str
+) -> list[str]:
     """What the round of a kernel and condition still lacks, or a whole new one."""
     done = Counter(
         row.variant
         for row in found
         if (row.kernel, row.condition, row.host_class) == (name, condition, setting.host_class.id)
     )
-    rounds = 1 + done.total() // sum(SHARES.values())
-    return [v for v, share in SHARES.items() for _ in range(rounds * share - done[v])]
+    rounds = 1 + done.total() // sum(plan.shares.values())
+    return [v for v, share in plan.shares.items() for _ in range(rounds * share - done[v])]
 
 
 def setting_of(name: str, root: Path | None) -> Setting:
