@@ -1,8 +1,10 @@
 """A campaign on a real kernel, short: every verdict on disk, continued where it was stopped."""
 
+import dataclasses
 import json
 import os
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 
 from workbench import cli
 from workbench.errorrates import campaign, neighbours, verdicts
+from workbench.errorrates.verdicts import Found
 from workbench.errors import Usage
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -84,3 +87,28 @@ def children():
         except (OSError, ValueError):
             continue
     return found
+
+
+def test_what_is_there_already_is_not_asked_for_again(found):
+    plan = campaign.Plan(kernels=("pq_l2",), verdicts=120, shares=campaign.LONG_SHARES)
+    there = [found("identical")] * 100 + [found("faster-1%")] * 9
+    left = Counter(campaign.lacks(there, plan, "h", "pq_l2", "quiet"))
+    wanted = {**campaign.LONG_SHARES, "identical": 20, "faster-1%": 0}
+    assert left == Counter(wanted)  # more gains than were asked for cost no identical verdict
+    assert Counter(campaign.lacks(there, plan, "other", "pq_l2", "quiet")) == campaign.LONG_SHARES
+
+
+@pytest.mark.parametrize(("form", "shares"), [("--long", "LONG_SHARES"), ("--json", "SHARES")])
+def test_the_long_form_asks_for_few_gains(monkeypatch, form, shares):
+    asked = []
+    monkeypatch.setattr(campaign, "run", lambda plan, out, progress: asked.append(plan) or [])
+    assert cli.run(["calibrate", form, "--json"]) == 0
+    assert asked[0].shares == getattr(campaign, shares)
+
+
+@pytest.fixture
+def found():
+    """One verdict of a variant, of pq_l2 on a quiet machine of host class h."""
+    fields = dict.fromkeys(field.name for field in dataclasses.fields(Found))
+    fields |= {"kernel": "pq_l2", "condition": "quiet", "host_class": "h"}
+    return lambda variant: Found(**{**fields, "variant": variant})

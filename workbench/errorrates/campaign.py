@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import math
 import os
 import time
 from collections import Counter
@@ -30,9 +31,9 @@ KERNELS = ("posting_seek", "topk_merge", "pq_l2", "bitpack", "pq_l2/upstream")
 SHORT_KERNELS, SHORT_SECONDS = ("pq_l2",), 120.0
 IDENTICAL = "identical"
 SPEEDUPS = {f"faster-{percent:g}%": percent / 100 for percent in (1, 2, 5, 10)}
-# How many verdicts of each a round asks for, for each kernel and condition. A verdict on a gain
-# takes three times as long as one on identical kernels, and a low rate needs more verdicts than a
-# high one, so the long form asks for few gains: it would take 200 minutes, not 130.
+# How many verdicts of each are wanted, in proportion. A verdict on a gain takes three times as long
+# as one on identical kernels, and a low rate needs more verdicts than a high one, so the long form
+# asks for few gains: report 0003 took 149 minutes of verdicts, with SHARES it would be 197.
 SHARES = {
     IDENTICAL: 24,
     **dict.fromkeys(neutral.EDITS, 1),
@@ -111,43 +112,36 @@ def run(
     rng = np.random.default_rng()
     settings = {name: setting_of(name, root) for name in plan.kernels}
     subjects: dict[str, Subject] = {}
-    wanted = plan.verdicts / len(plan.kernels) / plan.shares[IDENTICAL]
+    places = [(name, condition) for condition in plan.conditions for name in plan.kernels]
     while True:
-        done = rounds_done(verdicts.read(folder), plan, settings)
-        name, condition = min(done, key=lambda place: done[place])
-        if done[name, condition] >= wanted or time.monotonic() >= end:
-            return verdicts.read(folder)
+        found = verdicts.read(folder)
+        lacking = {
+            place: lacks(found, plan, settings[place[0]].host_class.id, *place) for place in places
+        }
+        name, condition = max(lacking, key=lambda place: len(lacking[place]))
+        variants = lacking[name, condition]
+        if not variants or time.monotonic() >= end:
+            return found
         if name not in subjects:
             subjects[name] = meet(name, settings[name], progress)
-        variants = left_of_round(verdicts.read(folder), plan, settings[name], name, condition)
         rng.shuffle(variants)
         play(subjects[name], condition, variants[:VISIT], folder, end, progress)
 
 
-def rounds_done(
-    found: Sequence[Found], plan: Plan, settings: Mapping[str, Setting]
-) -> dict[tuple[str, str], float]:
-    """How many rounds of each kernel and condition are there, on this host class."""
-    counts = Counter(
-        (row.kernel, row.condition)
-        for row in found
-        if row.kernel in settings and row.host_class == settings[row.kernel].host_class.id
-    )
-    places = [(name, condition) for condition in plan.conditions for name in plan.kernels]
-    return {place: counts[place] / sum(plan.shares.values()) for place in places}
-
-
-def left_of_round(
-    found: Sequence[Found], plan: Plan, setting: Setting, name: str, condition: str
+def lacks(
+    found: Sequence[Found], plan: Plan, host_class: str, name: str, condition: str
 ) -> list[str]:
-    """What the round of a kernel and condition still lacks, or a whole new one."""
+    """Variants that a kernel and condition still lack on a host class, each as often as it does."""
+    place = (name, condition, host_class)
     done = Counter(
-        row.variant
-        for row in found
-        if (row.kernel, row.condition, row.host_class) == (name, condition, setting.host_class.id)
+        row.variant for row in found if (row.kernel, row.condition, row.host_class) == place
     )
-    rounds = 1 + done.total() // sum(plan.shares.values())
-    return [v for v, share in plan.shares.items() for _ in range(rounds * share - done[v])]
+    rounds = plan.verdicts / len(plan.kernels) / plan.shares[IDENTICAL]
+    return [
+        variant
+        for variant, share in plan.shares.items()
+        for _ in range(math.ceil(rounds * share) - done[variant])
+    ]
 
 
 def setting_of(name: str, root: Path | None) -> Setting:
