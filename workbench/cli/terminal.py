@@ -34,3 +34,34 @@ def progress_bar(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
         yield lambda phase, done, total: bar.update(
             task, description=phase, completed=done, total=total or None
         )
+
+
+@contextlib.contextmanager
+def rate_bar(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a progress that also says how many a second there are and when the last will be.
+
+    Where nobody looks at a terminal, a line a minute on stderr.
+    """
+    if quiet:
+        yield lambda phase, done, total: None
+        return
+    from tqdm import tqdm
+
+    seen = sys.stderr.isatty()
+    with tqdm(
+        unit="cell",
+        mininterval=0.2 if seen else 60,
+        smoothing=0.05,
+        dynamic_ncols=seen,
+        ascii=not seen,
+        leave=False,
+    ) as bar:
+
+        def show(phase: str, done: int, total: int) -> None:
+            if bar.total is None:  # cells of an earlier run count for nothing in the rate
+                bar.total, bar.initial = total, done - 1
+                bar.n = bar.last_print_n = done - 1
+            bar.set_description(phase, refresh=False)
+            bar.update(done - bar.n)
+
+        yield show
