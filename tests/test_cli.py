@@ -196,7 +196,7 @@ def test_init_can_measure_again(run, monkeypatch):
         (PermissionError(13, "Permission denied", "/a/file"), 5, "/a/file: Permission denied"),
         (OSError(28, "No space left on device"), 5, "No space left on device"),
         (OSError("odd"), 5, "odd"),
-        (KeyboardInterrupt(), 130, "interrupted: no process is left; workbench history"),
+        (KeyboardInterrupt(), 130, "interrupted: no process is left here"),
         (Infrastructure("a kernel says \x1b[2K\x07 \udc80"), 5, r"says \x1b[2K\x07 \udc80"),
         (ValueError("\x1b]0;title\x07"), 5, r"internal error: ValueError: \x1b]0;title\x07"),
     ],

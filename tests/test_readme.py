@@ -25,24 +25,29 @@ FIRST = (
     "notebooks/trial.ipynb reports/trials/first.ipynb -p target pq_l2"
 )
 SECOND = "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/pytest"
+THIRD = (
+    "python3 -m venv .venv && .venv/bin/pip install -e '.[sweep]' && .venv/bin/papermill "
+    "notebooks/sweep.ipynb reports/sweeps/first.ipynb"
+)
 REGENERATE = (
     "docs/trial.schema.json is old: python -c 'import json; from workbench import record; "
     "print(json.dumps(record.json_schema(), indent=1))' > docs/trial.schema.json"
 )
 
 
-def test_the_two_commands_are_there_word_for_word():
+def test_the_commands_are_there_word_for_word():
     lines = [line.strip() for line in README.splitlines()]
     assert FIRST in lines
     assert SECOND in lines
-    assert sum("venv .venv" in line for line in lines) == 2
+    assert THIRD in lines
+    assert sum("venv .venv" in line for line in lines) == 3
 
 
-def test_the_first_command_s_output_folder_exists_in_a_clone():
+def test_the_commands_output_folders_exist_in_a_clone():
     listed = subprocess.run(
-        ["git", "ls-files", "reports/trials"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "ls-files", "reports"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert "reports/trials/.gitkeep" in listed.stdout
+    assert {"reports/trials/.gitkeep", "reports/sweeps/.gitkeep"} <= set(listed.stdout.split())
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

@@ -13,7 +13,16 @@ from collections.abc import Sequence
 
 import typer
 
-from workbench.cli import doctor, races, robustness, scaffold, snapshots, trials
+from workbench.cli import (
+    doctor,
+    races,
+    recommend,
+    robustness,
+    scaffold,
+    snapshots,
+    sweep,
+    trials,
+)
 from workbench.cli.terminal import visible
 from workbench.errors import Infrastructure, Usage, WorkbenchError
 
@@ -32,7 +41,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for part in (trials, races, robustness, scaffold, snapshots, doctor):
+for part in (trials, races, robustness, sweep, recommend, scaffold, snapshots, doctor):
     app.add_typer(part.app)
 
 # typer keeps the base of its usage errors private.
@@ -83,7 +92,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return fail(f"internal error: {kind}: {error} ({advice})", Infrastructure.exit_code)
     if code == INTERRUPTED:  # some versions of typer turn Ctrl-C into this code themselves
         return fail(
-            "interrupted: no process is left; workbench history says what was recorded", INTERRUPTED
+            "interrupted: no process is left here, and what was recorded before is on disk",
+            INTERRUPTED,
         )
     return code if isinstance(code, int) else 0
 
