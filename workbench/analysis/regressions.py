@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,10 +45,12 @@ def regressions(frame: pd.DataFrame, axes: Axes) -> Found:
     near, the better on the other axis counts: a recipe has to beat the best that the default can do
     for the same. No bare row that near: the row abstains.
     """
-    sides = _sides(frame, axes)
-    bare_row = _nearest(*sides, axes.matched_tolerance)
-    other = sides[4]
-    return _found(other, bare_row, np.where(bare_row >= 0, other[bare_row], np.nan), axes)
+    key, other, below, above = _around(frame, axes)
+    gap_below, gap_above = _gap(key, below), _gap(key, above)
+    is_below = (gap_below < gap_above) | ((gap_below == gap_above) & (other[below] > other[above]))
+    row = np.where(is_below, below, above)
+    near = np.minimum(gap_below, gap_above) <= axes.matched_tolerance * np.abs(key)
+    return _found(other, np.where(near, row, -1), other[row], axes)
 
 
 def interpolated(frame: pd.DataFrame, axes: Axes, widest: float = 1.0) -> Found:
@@ -64,97 +65,70 @@ def interpolated(frame: pd.DataFrame, axes: Axes, widest: float = 1.0) -> Found:
     widest : float
         How far either bare row may be, as a share of the row's own value; else it abstains.
     """
-    sides = _sides(frame, axes)
-    bare_row, level = _between(*sides, widest)
-    return _found(sides[4], bare_row, level, axes)
+    key, other, below, above = _around(frame, axes)
+    near = np.maximum(_gap(key, below), _gap(key, above)) <= widest * np.abs(key)
+    with np.errstate(divide="ignore", invalid="ignore"):  # no logarithm: no share, and it abstains
+        share = np.log(key / key[below]) / np.log(key[above] / key[below])
+    share = np.where(key[above] == key[below], 0.0, share)
+    level = other[below] + share * (other[above] - other[below])
+    row = np.where(share < 0.5, below, above)
+    return _found(other, np.where(near & np.isfinite(level), row, -1), level, axes)
 
 
 _Ints = NDArray[np.int64]
 _Floats = NDArray[np.float64]
-_Sides = tuple[_Ints, _Ints, _Ints, _Floats, _Floats, NDArray[np.bool_]]
 
 
-def _sides(frame: pd.DataFrame, axes: Axes) -> _Sides:
-    """Slices' numbers; bounds and places of their bare rows; both axes; which rows are bare."""
+def _around(frame: pd.DataFrame, axes: Axes) -> tuple[_Floats, _Floats, _Ints, _Ints]:
+    """The matched axis, the other one, and each row's bare rows below and above; -1 for none."""
     axes.check(frame)
     number = codes(frame, axes.slice)
     cost, quality = (frame[name].to_numpy(np.float64) for name in (axes.cost, axes.quality))
     key, other = (cost, quality) if axes.matched == "cost" else (quality, -cost)
     is_bare = frame[axes.bare].to_numpy(bool)
-    bare = np.flatnonzero(is_bare & np.isfinite(key) & np.isfinite(other))
+    is_whole = np.isfinite(key) & np.isfinite(other)
+    bare = np.flatnonzero(is_bare & is_whole)
     # each slice's bare rows by the matched axis, of equal ones the best first
     bare = bare[np.lexsort((-other[bare], key[bare], number[bare]))]
     bounds = np.searchsorted(number[bare], np.arange(number.max(initial=-1) + 2))
-    return number, bounds, bare, key, other, is_bare
+    return key, other, *_neighbours(number, bounds, bare, key, is_whole & ~is_bare)
+
+
+def _gap(key: _Floats, row: _Ints) -> _Floats:
+    """How far a bare row is on the matched axis; infinitely where there is none."""
+    return np.where(row >= 0, np.abs(key[row] - key), np.inf)
 
 
 def _found(other: _Floats, bare_row: _Ints, level: _Floats, axes: Axes) -> Found:
-    """What rows gain over a level of the bare ones."""
-    delta = other - level
+    """What matched rows gain over a level of the bare ones."""
+    delta = np.where(bare_row >= 0, other - level, np.nan)
     if axes.matched == "quality":
         delta /= np.abs(level)
     return Found(bare_row, delta, delta < -axes.lost_tolerance)
 
 
 @njit(cache=True)
-def _nearest(
+def _neighbours(
     number: NDArray[np.int64],
     bounds: NDArray[np.int64],
     bare: NDArray[np.int64],
     key: NDArray[np.float64],
-    other: NDArray[np.float64],
-    is_bare: NDArray[np.bool_],
-    tolerance: float,
-) -> NDArray[np.int64]:
-    found = np.full(len(key), -1, np.int64)
+    is_asked: NDArray[np.bool_],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Nearest bare rows of the slice on both sides, of equals the best; an equal one is both."""
+    below, above = np.full(len(key), -1, np.int64), np.full(len(key), -1, np.int64)
     sorted_keys = key[bare]
     for i in range(len(key)):
-        if is_bare[i] or not (math.isfinite(key[i]) and math.isfinite(other[i])):
+        if not is_asked[i]:
             continue
         low = bounds[number[i]]
         keys = sorted_keys[low : bounds[number[i] + 1]]
         at = np.searchsorted(keys, key[i])  # first that is not below
-        best, distance = -1, abs(key[i]) * tolerance
-        if at < len(keys) and keys[at] - key[i] <= distance:
-            best, distance = at, keys[at] - key[i]
-        if at > 0 and key[i] - keys[at - 1] <= distance:
-            below = np.searchsorted(keys, keys[at - 1])  # the best of equals
-            nearer = key[i] - keys[at - 1] < distance
-            if best < 0 or nearer or other[bare[low + below]] > other[bare[low + best]]:
-                best = below
-        if best >= 0:
-            found[i] = bare[low + best]
-    return found
-
-
-@njit(cache=True)
-def _between(
-    number: NDArray[np.int64],
-    bounds: NDArray[np.int64],
-    bare: NDArray[np.int64],
-    key: NDArray[np.float64],
-    other: NDArray[np.float64],
-    is_bare: NDArray[np.bool_],
-    widest: float,
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    found, level = np.full(len(key), -1, np.int64), np.full(len(key), np.nan)
-    sorted_keys = key[bare]
-    for i in range(len(key)):
-        if is_bare[i] or not (math.isfinite(key[i]) and math.isfinite(other[i])):
-            continue
-        low = bounds[number[i]]
-        keys = sorted_keys[low : bounds[number[i] + 1]]
-        at = np.searchsorted(keys, key[i])  # first that is not below
-        if at == len(keys) or keys[at] - key[i] > abs(key[i]) * widest:
-            continue
-        above = bare[low + at]
-        if keys[at] == key[i]:
-            found[i], level[i] = above, other[above]
-            continue
-        if at == 0 or keys[at - 1] <= 0 or key[i] - keys[at - 1] > key[i] * widest:
-            continue
-        below = bare[low + np.searchsorted(keys, keys[at - 1])]  # the best of equals
-        share = math.log(key[i] / key[below]) / math.log(key[above] / key[below])
-        level[i] = other[below] + share * (other[above] - other[below])
-        found[i] = below if share < 0.5 else above
-    return found, level
+        if at < len(keys):
+            above[i] = bare[low + at]
+            if keys[at] == key[i]:
+                below[i] = above[i]
+                continue
+        if at > 0:
+            below[i] = bare[low + np.searchsorted(keys, keys[at - 1])]
+    return below, above
