@@ -32,10 +32,6 @@ FEATURES = {
     "aarch64": {"asimd": "NEON"},
     "arm64": {"neon": "NEON"},
 }
-SOFTWARE_ENCODERS = ("libx264", "libx265", "libsvtav1", "libvpx-vp9", "libaom-av1", "libvvenc")
-HARDWARE_CODECS = ("h264", "hevc", "av1")
-HARDWARE_FAMILIES = ("nvenc", "qsv", "amf", "vaapi")
-SCORING_FILTERS = ("libvmaf", "xpsnr")
 # For CI and thin clients: a check that takes longer than this is itself a finding.
 CHILD_SECONDS = 20
 
@@ -274,15 +270,18 @@ def _ffmpeg() -> Iterator[Finding]:
         return
     import imageio_ffmpeg
 
+    from workbench.encoders.codecs import CODECS, SOFTWARE_NAMES
+    from workbench.encoders.score import FILTERS
+
     program = imageio_ffmpeg.get_ffmpeg_exe()
     version = _run([program, "-hide_banner", "-version"]).stdout.split("\n")[0]
     yield Finding("ffmpeg", "ok", " ".join(version.split()[:3]))
     listed = set(_run([program, "-hide_banner", "-encoders"]).stdout.split())
-    yield _listed("software encoders", SOFTWARE_ENCODERS, listed)
+    yield _listed("software encoders", SOFTWARE_NAMES, listed)
     filters = set(_run([program, "-hide_banner", "-filters"]).stdout.split())
-    yield _listed("scoring filters", SCORING_FILTERS, filters)
-    names = [f"{codec}_{family}" for family in HARDWARE_FAMILIES for codec in HARDWARE_CODECS]
-    working = [name for name in names if name in listed and _encodes(program, name)]
+    yield _listed("scoring filters", FILTERS, filters)
+    hardware = [name for name in CODECS if name not in SOFTWARE_NAMES and name in listed]
+    working = [name for name in hardware if _encodes(program, name)]
     detail = ", ".join(working) or "none on this machine"
     mend = "" if working else "nothing to mend without such a GPU and its driver"
     yield Finding("hardware encoders", "ok" if working else "warn", detail, mend)
