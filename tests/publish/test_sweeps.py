@@ -34,7 +34,8 @@ def test_hulls_have_a_panel_a_mode_and_a_line_a_codec(frame):
 
 def test_a_slice_names_the_recipes_on_its_hull(frame):
     panel = sweeps.one_slice(frame, ENCODER, "s0", "y", "vbr").axes[0]
-    assert [text.get_text() for text in panel.texts] == ["worse=1"]
+    labels = [text.get_text() for text in panel.get_legend().get_texts()]
+    assert labels == ["a recipe", "the default", "hull, by recipe:", "worse=1"]
     assert panel.get_xlabel() == "bitrate, kbps"
 
 

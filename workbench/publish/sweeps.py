@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes as Panel
@@ -20,6 +22,7 @@ LABELS = {
     "accuracy": "accuracy",
 }
 HEAT = LinearSegmentedColormap.from_list("losses", ["white", style.ORANGE, "#8B0000"])
+MARKERS = ("o", "s", "^", "D")
 CYCLE = (style.BLUE, style.VERMILLION, style.GREEN, style.ORANGE, style.PURPLE, style.SKY)
 
 
@@ -57,7 +60,7 @@ def hulls(frame: pd.DataFrame, axes: Axes, source: str) -> Picture:
 
 
 def one_slice(frame: pd.DataFrame, axes: Axes, source: str, *group: str) -> Picture:
-    """Draw all cells of a slice, its hull, and the names of the recipes on it."""
+    """Draw all cells of a slice, and its hull with a mark a recipe."""
     here = frame[frame[axes.source].astype(str) == source]
     for column, value in zip(axes.group, group, strict=True):
         here = here[here[column].astype(str) == value]
@@ -66,19 +69,21 @@ def one_slice(frame: pd.DataFrame, axes: Axes, source: str, *group: str) -> Pict
     others = here[~here[axes.bare].to_numpy(bool)]
     drawn = Picture(figsize=(style.WIDTH, 4.6), layout="constrained")
     panel = drawn.subplots()
-    panel.plot(others[axes.cost], others[axes.quality], ".", color=style.GREY, label="recipes")
-    panel.plot(bare[axes.cost], bare[axes.quality], "o", color=style.BLUE, label="default")
+    panel.plot(others[axes.cost], others[axes.quality], ".", color=style.GREY, label="a recipe")
+    panel.plot(bare[axes.cost], bare[axes.quality], "x", color=style.INK, label="the default")
     panel.plot(
-        best[axes.cost], best[axes.quality], "-", color=style.VERMILLION, linewidth=1, label="hull"
+        best[axes.cost],
+        best[axes.quality],
+        "-",
+        color=style.GREY,
+        linewidth=1,
+        label="hull, by recipe:",
     )
-    named = best[best[axes.recipe].astype(str) != best[axes.recipe].astype(str).shift()]
-    for i, (x, y, name) in enumerate(
-        zip(named[axes.cost], named[axes.quality], named[axes.recipe].astype(str), strict=True)
-    ):
-        place = (5, -10) if i % 2 else (-5, 5)  # neighbours on both sides of the line
-        side = "left" if i % 2 else "right"
-        text = style.shorten(name, 30)
-        panel.annotate(text, (x, y), place, textcoords="offset points", fontsize=7, ha=side)
+    recipes = best.groupby(best[axes.recipe].astype(str), sort=True)
+    styles = itertools.product(MARKERS, CYCLE)
+    for (name, part), (marker, colour) in zip(recipes, styles, strict=False):
+        label = style.shorten(str(name), 30)
+        panel.plot(part[axes.cost], part[axes.quality], marker, color=colour, label=label)
     panel.set_xscale("log")
     _plain_ticks(panel)
     panel.set_xlabel(spelt(axes.cost))
