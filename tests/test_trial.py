@@ -209,12 +209,14 @@ def test_interrupting_leaves_no_process_and_no_row(project, phase):
         if name == phase:
             raise KeyboardInterrupt
 
+    # What earlier tests of this process left (a resource tracker lives as long as it does).
+    processes, threads = children_of(os.getpid()), threading.active_count()
     with pytest.raises(KeyboardInterrupt):
         trial.run("pq_l2", root=project, progress=interrupt)
     assert rows(project) == []
     assert not [p for p in (project / "reports" / "trials").iterdir() if p.is_dir()]
-    assert threading.active_count() < 10
-    assert not children_of(os.getpid())
+    assert threading.active_count() <= threads
+    assert set(children_of(os.getpid())) <= set(processes)
 
 
 def test_killing_the_judge_leaves_no_process(project):

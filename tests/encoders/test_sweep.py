@@ -137,13 +137,15 @@ def started(out, sources_folder):
         '[[slices]]\ncodec = "libx264"\nrc_modes = ["vbr"]\npresets = ["ultrafast"]\n'
         'recipes = ["bare", "bframes=0", "psy=0"]\nqualities = [30, 40, 50, 60]\n'
     )
-    main = "from workbench.cli import main; main()"
+    # A background job of a shell ignores Ctrl-C, and its children would too.
+    main = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from workbench.cli import main; main()"
+    )
     command = [sys.executable, "-c", main, "sweep", "run", "--workers", "2"]
     return subprocess.Popen(
         [*command, "--grid", str(grid), "--sources", str(sources_folder), "--out", str(out)],
         start_new_session=True,
-        # A background job of a shell ignores Ctrl-C, and its children would too.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -100,7 +100,7 @@ def test_what_takes_too_long_is_stopped_by_name_of_its_limit():
     threads = threading.active_count()
     with pytest.raises(ffmpeg.Failed, match=r"^stopped after 0\.3 s"):
         ffmpeg.run(["-re", *PICTURE, "-f", "null", "-"], timeout_s=0.3)
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads  # earlier tests' threads may end meanwhile
 
 
 def test_what_wants_too_much_memory_is_stopped(tmp_path):
