@@ -1,0 +1,1 @@
+"""What a change brings besides its code, and the one check that guards the default branch."""
