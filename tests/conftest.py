@@ -12,9 +12,10 @@ from workbench import comparison, contest, stats
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 COPIED = ("targets", "notebooks", "snapshots", "pyproject.toml", ".gitignore")
-# What a checkout has after use, and git ignores.
+# What a checkout has after use and git ignores, and what it measured of one host class.
 LEFT_BEHIND = shutil.ignore_patterns(
-    "results*.tsv*", "lessons.md", "calibration.json", "__pycache__", ".ipynb_checkpoints"
+    *("results*.tsv*", "lessons.md", "calibration.json", "guard.json"),
+    *("__pycache__", ".ipynb_checkpoints"),
 )
 
 # How long an example takes is the machine's affair; the rest is as hypothesis has it, also in CI.

@@ -144,15 +144,15 @@ def test_markup_in_a_text_is_text(run, project, monkeypatch):
 
 REFUSED = """
 import sys
-from workbench import cli, trial
-from workbench.cli import trials
+from workbench import cli
+from workbench.research import claimed
 
 class Record:
     exit_code = 3
     def to_json(self):
         return "x" * 100_000
 
-trial.run = lambda *_, **__: Record()
+claimed.run = lambda *_, **__: Record()
 cli.main(["trial", "pq_l2", "--json"])
 """
 

@@ -14,6 +14,7 @@ from workbench import cli, ledger, record
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 HARNESS = (ROOT / "docs" / "harness.md").read_text()
+RECORD = (ROOT / "docs" / "record.md").read_text()
 PAGES = sorted(
     path
     for pattern in ("*.md", "docs/**/*.md", "targets/*/*.md", "snapshots/**/*.md", "reports/*/*.md")
@@ -84,9 +85,9 @@ def test_every_command_is_named():
 
 def test_every_field_and_word_of_a_record_is_explained():
     for field in dataclasses.fields(record.TrialRecord):
-        assert re.search(rf"\b{field.name}\b", HARNESS), field.name
+        assert re.search(rf"\b{field.name}\b", RECORD), field.name
     for word in (*ledger.STATUSES, *ledger.REASONS):
-        assert f"`{word}`" in HARNESS, word
+        assert f"`{word}`" in RECORD, word
 
 
 def test_the_published_schema_is_current():

@@ -14,9 +14,12 @@ from collections.abc import Sequence
 import typer
 
 from workbench.cli import (
+    deliver,
     doctor,
+    queue,
     races,
     recommend,
+    research,
     robustness,
     scaffold,
     snapshots,
@@ -41,7 +44,10 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for part in (trials, races, robustness, sweep, recommend, scaffold, snapshots, doctor):
+for part in (
+    *(trials, research, queue, deliver, races, robustness),
+    *(sweep, recommend, scaffold, snapshots, doctor),
+):
     app.add_typer(part.app)
 
 # typer keeps the base of its usage errors private.

@@ -37,6 +37,14 @@ def progress_bar(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextlib.contextmanager
+def waiting(phrase: str, *, quiet: bool) -> Iterator[None]:
+    """Show that something goes on of which nobody knows how long it takes."""
+    with progress_bar(quiet=quiet) as show:
+        show(phrase, 0, 0)
+        yield
+
+
+@contextlib.contextmanager
 def rate_bar(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
     """Yield a progress that also says how many a second there are and when the last will be.
 

@@ -210,10 +210,10 @@ def lesson(
 
 def _run(target: str, options: Options, *, quiet: bool) -> TrialRecord:
     """Run a trial with a progress bar on stderr, where there is a person to see it."""
-    from workbench import trial as trials
+    from workbench.research import claimed
 
     with progress_bar(quiet=quiet) as show:
-        return trials.run(target, options, progress=show)
+        return claimed.run(target, options, progress=show)
 
 
 def _report(record: TrialRecord, *, as_json: bool) -> None:
