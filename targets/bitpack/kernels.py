@@ -6,7 +6,7 @@ from numba import njit
 from workbench import simd
 
 # Bytes between what is unpacked and what is fetched from the outer caches meanwhile.
-AHEAD = 8192
+AHEAD = 8192  # tune: 2048, 4096, 8192, 16384
 
 
 @njit

@@ -6,6 +6,9 @@ from numba import njit
 from workbench import simd
 from workbench.simd import HAS_BYTE_PERMUTE
 
+# Sub-vectors a pass: the planes of 16 are 16 kB and leave room in the first cache for the codes.
+PASS = 16  # tune: 8, 12, 16, 20, 24, 32, 48
+
 
 @njit
 def setup(codebook, codes):
@@ -29,15 +32,16 @@ def transposed(codebook):
 
 @njit
 def arranged(codes):
-    """Codes as u8[passes of 16 sub-vectors, groups of 192 rows, 16, 192].
+    """Codes as u8[passes, groups of 192 rows, PASS, 192].
 
     Each 64 are in the order of `position`.
     """
     rows, sub_vectors = codes.shape
-    result = np.zeros(((sub_vectors + 15) // 16, (rows + 191) // 192, 16, 192), np.uint8)
+    passes = (sub_vectors + PASS - 1) // PASS
+    result = np.zeros((passes, (rows + 191) // 192, PASS, 192), np.uint8)
     for i in range(rows):
         for j in range(sub_vectors):
-            result[j // 16, i // 192, j % 16, i % 192 // 64 * 64 + position(i)] = codes[i, j]
+            result[j // PASS, i // 192, j % PASS, i % 192 // 64 * 64 + position(i)] = codes[i, j]
     return result
 
 
@@ -109,21 +113,18 @@ def distances(state, table, out):
 
 @njit
 def distances_permuting(codes, table, out):
-    """192 rows at a time, so that each load of the table serves three times 64.
-
-    Sixteen sub-vectors a pass, whose planes fit the first cache.
-    """
+    """192 rows at a time, so that each load of the table serves three times 64."""
     entries = table.view(np.uint8)
     passes, groups, _, _ = codes.shape
     for k in range(passes):
         for group in range(groups):
-            i, at = group * 192, (k * groups + group) * 3072
+            i, at = group * 192, (k * groups + group) * PASS * 192
             first, second, third = zeros(), zeros(), zeros()
             if k:
                 first = load_64(out, i, len(out) - i)
                 second = load_64(out, i + 64, len(out) - i - 64)
                 third = load_64(out, i + 128, len(out) - i - 128)
-            for j in range(k * 16, min(k * 16 + 16, len(table))):
+            for j in range(k * PASS, min(k * PASS + PASS, len(table))):
                 a = simd.load(simd.u8x64, codes, at)
                 b = simd.load(simd.u8x64, codes, at + 64)
                 c = simd.load(simd.u8x64, codes, at + 128)

@@ -21,15 +21,15 @@ BAD_OFFSETS = -3
 # Ids that are looked at together.
 GROUP = 16
 # Ids between a prefetch and the copy: 64 take 9 % longer, and 512 push rows out of L1 again.
-AHEAD = 256
+AHEAD = 256  # tune: 64, 128, 192, 256, 384, 512
 # Neighbours take one line for many ids: twice as far is 3 to 9 % faster.
-AHEAD_OF_RUNS = 512
+AHEAD_OF_RUNS = 512  # tune: 256, 512, 768, 1024
 # Rows of 64 B or more, and strings: 4 rows ahead take up to 8 % longer, 32 strings up to 17 %.
-AHEAD_WIDE = 8
-AHEAD_STRINGS = 16
+AHEAD_WIDE = 8  # tune: 4, 8, 12, 16, 24
+AHEAD_STRINGS = 16  # tune: 8, 16, 24
 # Strings no further apart than so many rows in eight are left to the hardware's own prefetching,
 # which prefetches of ours disturb: 15 % slower for rising ids.
-NEAR = 1024
+NEAR = 1024  # tune: 256, 512, 1024, 2048, 4096
 
 
 @njit
