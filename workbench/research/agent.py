@@ -84,9 +84,11 @@ def call(
         If there is no such program.
     """
     note = prompt.with_name("agent.json")
-    others = set(_children())
-    _adopt(True)
-    with prompt.open("rb") as asked, prompt.with_name("agent.log").open("wb") as said:
+    with (
+        _adopting(),
+        prompt.open("rb") as asked,
+        prompt.with_name("agent.log").open("wb") as said,
+    ):
         try:
             agent = subprocess.Popen(
                 parts,
@@ -107,8 +109,6 @@ def call(
         finally:
             _kill(agent.pid)
             agent.wait()
-            _end(others)
-            _adopt(False)
             note.unlink(missing_ok=True)
 
 
@@ -127,9 +127,21 @@ def _kill(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
+@contextlib.contextmanager
+def _adopting() -> Iterator[None]:
+    """Have orphans among our descendants become our children, and kill those that do."""
+    others = set(_strays())
+    prctl = ctypes.CDLL(None).prctl
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        _end(others)
+        prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
 def _end(others: set[int]) -> None:
-    """Kill what the agent started in sessions of their own: orphans are children of ours now."""
-    while strays := set(_children()) - others:
+    while strays := set(_strays()) - others:
         for pid in strays:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
@@ -137,15 +149,12 @@ def _end(others: set[int]) -> None:
                 os.waitpid(pid, 0)
 
 
-def _adopt(yes: bool) -> None:
-    """Have orphans among our descendants become our children, not the system's."""
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(yes), 0, 0, 0)
-
-
-def _children() -> Iterator[int]:
+def _strays() -> Iterator[int]:
+    """Children in another session than ours: what the heartbeat runs meanwhile is in ours."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            if int(stat.read_text().rpartition(")")[2].split()[1]) == os.getpid():
+            _, parent, _, session, *_ = stat.read_text().rpartition(")")[2].split()
+            if int(parent) == os.getpid() and int(session) != os.getsid(0):
                 yield int(stat.parent.name)
 
 
