@@ -144,6 +144,72 @@ def test_an_agent_that_cuts_its_tree_off_does_not_reach_the_persons(root, tmp_pa
     assert ended.kept == 2
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, Infrastructure])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_stop_around_the_commit_of_a_keep_does_not_lose_it(
+    root, tmp_path, monkeypatch, error, when
+):
+    real, once = worktree.commit_file, iter([error("no room")])
+
+    def stopped(*arguments):
+        stop = next(once, None)
+        if stop is not None and when == "before":
+            raise stop
+        made = real(*arguments)
+        if stop is not None:
+            raise stop
+        return made
+
+    monkeypatch.setattr(worktree, "commit_file", stopped)
+    plan = loop.Plan("pq_l2", agent(tmp_path, "edit('# kept'); row('keep', 'faster')"))
+    with contextlib.suppress(Infrastructure):
+        loop.run(plan, root)
+    assert kernel(root, BRANCH).endswith("# kept")
+    assert [row.status for row in rows(root)] == ["baseline", "keep"]
+    ended, said = run(root, agent(tmp_path, "row('discard')", "second.py"))
+    assert said[0] == "going on after 1 iterations, 1 kept"
+    assert (ended.iterations, ended.kept) == (2, 1)
+
+
+def test_a_link_in_place_of_the_records_harms_no_record(root, tmp_path):
+    script = """
+    import shutil
+    shutil.rmtree(root / "reports" / "trials")
+    (root / "reports" / "trials").symlink_to(root.parents[3] / "reports" / "trials")
+    """
+    before = sorted(path.name for path in (root / "reports" / "trials").iterdir())
+    run(root, agent(tmp_path, script))
+    assert sorted(path.name for path in (root / "reports" / "trials").iterdir()) == before
+
+
+def test_keeps_stay_on_the_branch_though_the_loops_notes_are_lost(root, tmp_path):
+    run(root, agent(tmp_path, "edit('# kept'); row('keep', 'faster')"))
+    shutil.rmtree(root / ".workbench" / "loops")
+    run(root, agent(tmp_path, "row('discard')", "second.py"))
+    assert kernel(root, BRANCH).endswith("# kept")
+
+
+def test_a_persons_worktree_on_a_disk_that_is_away_is_not_forgotten(root, tmp_path):
+    git(root, "worktree", "add", "--quiet", "--detach", str(tmp_path / "mine"))
+    (tmp_path / "mine").rename(tmp_path / "away")
+    run(root, agent(tmp_path, "(root / '.git').unlink()"))
+    (tmp_path / "away").rename(tmp_path / "mine")
+    assert git(tmp_path / "mine", "status", "--porcelain") == ""
+
+
+def test_a_daemon_that_is_not_the_agents_lives_on(root, tmp_path):
+    """Such as ssh's or git's, which leave the process that started them."""
+    start = "sleep 600 & echo $! > daemon"
+    shell = subprocess.Popen(
+        ["setsid", "sh", "-c", f"sleep 1; {start}"], cwd=tmp_path, start_new_session=True
+    )
+    run(root, agent(tmp_path, "import time; time.sleep(3); row('discard')"))
+    shell.wait()
+    daemon = int((tmp_path / "daemon").read_text())
+    assert runs(daemon)
+    os.kill(daemon, signal.SIGKILL)
+
+
 def test_a_lock_that_a_killed_git_left_does_not_stop_it(root, tmp_path):
     script = """
     said = subprocess.run(["git", "rev-parse", "--git-dir"], cwd=root, capture_output=True)

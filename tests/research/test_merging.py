@@ -622,6 +622,23 @@ def test_killed_after_the_default_branch_moved_the_next_run_finishes(
     assert merging.run(ann).branch == "two"
 
 
+def test_what_was_merged_elsewhere_is_merged_though_its_branch_is_gone(remote, ann):
+    submit(ann, "one", {"notes.md": "changed\n"}, **SIMPLER)
+    git(ann, "push", "--quiet", "origin", "one:main")
+    git(ann, "push", "--quiet", "origin", "--delete", "one")
+    assert merging.run(ann).sentence == "one is part of main already"
+    assert states(ann) == {}
+
+
+def test_a_slice_that_removes_a_kernel_is_evicted_and_blocks_nobody(remote, ann):
+    submit(ann, "one", {KERNEL: None}, **SIMPLER)
+    submit(ann, "two", {"notes.md": "changed\n"}, **SIMPLER)
+    ended = merging.run(ann)
+    assert ended.outcome == "evicted"
+    assert f"it removes {KERNEL}" in ended.sentence
+    assert merging.run(ann).branch == "two"
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_kill_in_the_middle_leaves_nothing_that_the_next_run_minds(remote, ann, how, tmp_path):
     slow = "import time, pathlib; pathlib.Path('{}').touch(); time.sleep({})"
@@ -637,7 +654,8 @@ def test_a_kill_in_the_middle_leaves_nothing_that_the_next_run_minds(remote, ann
     submit(ann, "one", named(0), **SIMPLER)
     before = main_of(remote)
     script = (
-        "import pathlib\nfrom workbench.research import merging\nmerging.run(pathlib.Path('.'))"
+        "import pathlib, signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from workbench.research import merging\nmerging.run(pathlib.Path('.'))"
     )
     running = subprocess.Popen([sys.executable, "-c", script], cwd=ann, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60

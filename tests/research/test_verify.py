@@ -122,7 +122,8 @@ def test_ctrl_c_leaves_no_process(tmp_path):
         "pathlib.Path('begun').touch(); time.sleep(5); pathlib.Path('survived').touch()\"]]\n"
     )
     script = (
-        "import pathlib\nfrom workbench.research import verify\nhere = pathlib.Path('.')\n"
+        "import pathlib, signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from workbench.research import verify\nhere = pathlib.Path('.')\n"
         "verify.run(here, verify.plan((here / 'pyproject.toml').read_text()), here / 'log')"
     )
     running = subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, stderr=-3)

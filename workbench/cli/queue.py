@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from workbench.cli.terminal import progress_bar, visible
+from workbench.cli.terminal import end_as_by_control_c, progress_bar, visible
 from workbench.cli.trials import Json, complete_target
 
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ def merge(as_json: Json = False) -> None:
     from workbench import targets
     from workbench.research import merging
 
+    end_as_by_control_c()
     with progress_bar(quiet=as_json) as show:
         ended = merging.run(targets.find_root(), show)
     if as_json:

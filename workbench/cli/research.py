@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import signal
 from typing import Annotated, Any
 
 import typer
 
-from workbench.cli.terminal import visible, waiting
+from workbench.cli.terminal import end_as_by_control_c, visible, waiting
 from workbench.cli.trials import Focus, Json, TargetName
 
 app = typer.Typer()
@@ -202,9 +201,7 @@ def loop(
     plan = engine.Plan(
         *(target, agent, focus, max_iterations, max_hours, plateau, agent_seconds, scout, restart)
     )
-    for end in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: no agent goes on alone
-        if signal.getsignal(end) != signal.SIG_IGN:  # but for nohup
-            signal.signal(end, signal.default_int_handler)
+    end_as_by_control_c()
     ended = engine.run(
         plan,
         find_root(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
 from collections.abc import Callable, Iterator
 
@@ -18,6 +19,13 @@ def visible(text: str) -> str:
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
     )
+
+
+def end_as_by_control_c() -> None:
+    """Have a terminal that goes away, and ``kill``, end a command as Ctrl-C does: tidily."""
+    for end in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(end) != signal.SIG_IGN:  # but for nohup
+            signal.signal(end, signal.default_int_handler)
 
 
 @contextlib.contextmanager

@@ -43,10 +43,20 @@ def account(work: Workplace, state: State, how: str) -> tuple[State, str]:
         state = dataclasses.replace(state, misses=0, since_keep=state.since_keep + 1)
         line = f"{number}: {spell(row)}"
         if row["status"] == "keep":
-            head = commit(work, row, state.head)
-            state = dataclasses.replace(state, kept=state.kept + 1, since_keep=0, head=head)
-    save(work, state)
+            state = dataclasses.replace(state, pending=row)
+    save(work, state)  # from here on nothing in the tree is needed
+    state = finished(work, state)
     return state, line + ("" if why else report(work))
+
+
+def finished(work: Workplace, state: State) -> State:
+    """Commit a keep that is accounted for, if there is one; once, whenever that is stopped."""
+    if not state.pending:
+        return state
+    head = commit(work, state.pending, state.head)
+    state = dataclasses.replace(state, kept=state.kept + 1, since_keep=0, head=head, pending={})
+    save(work, state)
+    return state
 
 
 def is_judged(work: Workplace, row: Row) -> bool:
@@ -69,18 +79,24 @@ def bring_home(work: Workplace, new: Sequence[Row], why: str) -> None:
     """
     known = ledger.read_table(work.ledger)
     for fields in new:
-        if fields in known:
-            continue
         if work.focus != "performance":
-            ledger.append(work.ledger, fields)
+            if fields not in known:
+                ledger.append(work.ledger, fields)
             continue
         row = ledger.Row.from_fields(fields)
-        ledger.append(work.ledger, row)
-        if why and row.status == "keep":
+        if fields not in known:
+            ledger.append(work.ledger, row)
+        said = f"loop: the agent {why}"
+        is_back = any(
+            (each["status"], each["kernel_sha256"], each["description"])
+            == ("revoke", row.kernel_sha256, said)
+            for each in known
+        )
+        if why and row.status == "keep" and not is_back:
             back = ledger.revocation(
                 row.kernel_sha256,
                 "suspect",
-                f"loop: the agent {why}",
+                said,
                 commit=row.commit,
                 host_class=row.host_class,
                 ratio=None,

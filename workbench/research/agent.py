@@ -85,7 +85,7 @@ def call(
     """
     note = prompt.with_name("agent.json")
     with (
-        _adopting(),
+        _adopting(f"WORKBENCH_PROMPT={told['WORKBENCH_PROMPT']}"),
         prompt.open("rb") as asked,
         prompt.with_name("agent.log").open("wb") as said,
     ):
@@ -128,34 +128,37 @@ def _kill(group: int) -> None:
 
 
 @contextlib.contextmanager
-def _adopting() -> Iterator[None]:
-    """Have orphans among our descendants become our children, and kill those that do."""
-    others = set(_strays())
+def _adopting(mark: str) -> Iterator[None]:
+    """Have orphans among our descendants become our children, and kill those of the agent.
+
+    They are told by their environment: what the heartbeat runs meanwhile, and daemons that git
+    or ssh leave behind, are not the agent's.
+    """
     prctl = ctypes.CDLL(None).prctl
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     try:
         yield
     finally:
-        _end(others)
+        _end(mark)
         prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
-def _end(others: set[int]) -> None:
-    while strays := set(_strays()) - others:
+def _end(mark: str) -> None:
+    while strays := list(_strays(mark)):
         for pid in strays:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, 0)
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
 
 
-def _strays() -> Iterator[int]:
-    """Children in another session than ours: what the heartbeat runs meanwhile is in ours."""
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+def _strays(mark: str) -> Iterator[int]:
+    """Children of ours with a mark in their environment that we can read, and so end."""
+    for place in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            _, parent, _, session, *_ = stat.read_text().rpartition(")")[2].split()
-            if int(parent) == os.getpid() and int(session) != os.getsid(0):
-                yield int(stat.parent.name)
+            parent = (place / "stat").read_text().rpartition(")")[2].split()[1]
+            if int(parent) == os.getpid() and mark.encode() in (
+                (place / "environ").read_bytes().split(b"\0")
+            ):
+                yield int(place.name)
 
 
 def _begun(pid: int) -> str:

@@ -13,7 +13,7 @@ from workbench import files, git, ledger
 from workbench.agents.asked import NOTHING_LEFT
 from workbench.errors import Infrastructure, WorkbenchError
 from workbench.research import agent, claimed, claims, prompt, researcher, worktree
-from workbench.research.accounting import account, brought
+from workbench.research.accounting import account, brought, finished
 from workbench.research.workplace import State, Workplace, read, save
 
 HEARTBEAT_S = 300.0
@@ -40,7 +40,10 @@ def settled(work: Workplace, how: str, say: Say = ignore) -> State:
     """
     state = read(work)
     if git.commit_of(work.root, state.head or "none") is None:
-        state = State(head=worktree.head(work.root))
+        # Its note is gone, but not what it kept.
+        tip = git.commit_of(work.root, f"refs/heads/{work.branch}")
+        state = State(head=tip or worktree.head(work.root))
+    state = finished(work, state)
     if state.rows >= 0 and any(brought(work, state)):
         state, line = account(work, state, how)
         say(line)

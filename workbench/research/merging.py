@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,16 @@ from workbench.deliver.judged import takes_part
 from workbench.errors import Infrastructure, Refused
 from workbench.judge import Progress, ignore_progress
 from workbench.record import TrialRecord
-from workbench.research import admission, guard, guarding, rejudging, slices, trunk, verify
+from workbench.research import (
+    admission,
+    guard,
+    guarding,
+    rejudging,
+    slices,
+    trunk,
+    verify,
+    worktree,
+)
 from workbench.research.slice import Slice, after_merge, first, undermined
 from workbench.research.slices import Queued
 from workbench.research.trunk import Trunk
@@ -206,6 +214,9 @@ def have(main: Trunk, one: Slice) -> None:
         If its branch is gone, or does not lead to it any more.
     """
     store, ref = main.store, f"refs/heads/{one.branch}"
+    known = git.commit_of(store.folder, one.commit) is not None
+    if known and trunk.contains(store.folder, main.tip, one.commit):
+        return  # merged elsewhere, whatever became of its branch
     tip = store.tips(ref).get(ref)
     if tip is None:
         raise Evicted(f"its branch is gone from {store.remote or 'this repository'}")
@@ -253,6 +264,9 @@ def rejudge(merge: Merge, name: str, commit: str) -> None:
         With the verdict, or with what is broken.
     """
     one, tip = merge.one, merge.main.tip
+    kernel = f"targets/{name}/kernels.py"
+    if not (merge.place / kernel).is_file():
+        raise Evicted(f"it removes {kernel}: no lane judges that, a person decides it")
     file = f"targets/{name}/{guard.FILE}"
     text = git.file_at(merge.place, tip, file)  # the limits of before the slice
     baselines = {} if text is None else guard.parse(text, file)
@@ -336,13 +350,13 @@ def alone(root: Path) -> Iterator[None]:
 def tree(root: Path, commit: str) -> Iterator[Path]:
     """A worktree at a commit, on no branch; removed whatever happens, if not now then next time."""
     place = home(root) / "tree"
-    _remove(root, place)
+    worktree.remove(root, place)
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
         must(root, *_PLAIN, "worktree", "add", "--quiet", "--detach", str(place), commit)
         yield place
     finally:
-        _remove(root, place)
+        worktree.remove(root, place)
 
 
 def home(root: Path) -> Path:
@@ -354,12 +368,6 @@ def clean(place: Path, commit: str) -> None:
     """Make a tree exactly a commit, without what git ignores."""
     must(place, *_PLAIN, "checkout", "--quiet", "--force", "--detach", commit)
     must(place, "clean", "--quiet", "-ffdx")
-
-
-def _remove(root: Path, place: Path) -> None:
-    if place.exists():
-        shutil.rmtree(place)
-    must(root, "worktree", "prune")
 
 
 def _last(lines: Sequence[str]) -> str:

@@ -145,7 +145,10 @@ class Store:
         tree = _words(self.folder, "hash-object", "-t", "tree", "-w", "--stdin").strip()
         name = ("-c", f"user.name={who}", "-c", "user.email=claim@localhost")
         after = ("-p", parent) if parent else ()
-        return _words(self.folder, *name, "commit-tree", tree, *after, "-m", message).strip()
+        made = _words(self.folder, *name, "commit-tree", tree, *after, "-m", message).strip()
+        if not made:  # an empty name would delete a ref
+            raise Infrastructure("git commit-tree said nothing")
+        return made
 
     def swap(self, ref: str, old: str | None, new: str | None) -> bool:
         """Set a ref if it still is what it was; None is a ref that is not there.

@@ -27,6 +27,8 @@ class State:
         The commit to go back to.
     rows : int
         Of the ledger that was lent for the present iteration; -1 between iterations.
+    pending : dict
+        A row that is accounted for, and whose kernel is still to be committed.
     """
 
     iterations: int = 0
@@ -35,6 +37,7 @@ class State:
     misses: int = 0
     head: str = ""
     rows: int = -1
+    pending: Row = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True)

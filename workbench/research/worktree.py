@@ -46,11 +46,22 @@ def restore(root: Path, place: Path) -> None:
     with contextlib.suppress(OSError, UnicodeDecodeError):
         if home and (place / ".git").read_text(encoding="utf-8").strip() == f"gitdir: {home}":
             return
+    remove(root, place)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    must(root, "worktree", "add", "--quiet", "--detach", str(place))
+
+
+def remove(root: Path, place: Path) -> None:
+    """Take a worktree away, and what git knows of it.
+
+    Not by ``git worktree prune``, which also forgets a person's worktrees on a disk that is not
+    mounted now.
+    """
     if place.is_dir():
         shutil.rmtree(place)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    must(root, "worktree", "prune")
-    must(root, "worktree", "add", "--quiet", "--detach", str(place))
+    home = gitdir(root, place)
+    if home is not None:
+        shutil.rmtree(home)
 
 
 def gitdir(root: Path, place: Path) -> Path | None:
@@ -187,6 +198,8 @@ def lend(root: Path, place: Path, name: str) -> None:
 
 def collect(root: Path, place: Path) -> None:
     """Bring records of trials in a tree home, where the ledger's readers look for them."""
+    if (place / TRIALS).resolve() != place.resolve() / TRIALS:
+        return  # an agent made it a link: what is there is not of this tree
     for folder in (place / TRIALS).glob("[!.]*"):
         if folder.is_symlink() or not folder.is_dir():
             continue
