@@ -108,7 +108,7 @@ class Store:
         found = {ref: self._text(commit) for ref, commit in tips.items()}
         missing = [ref for ref, text in found.items() if text is None]
         if missing and self.remote:
-            self._fetch(missing)
+            self.fetch(missing)
             found |= {ref: self._text(tips[ref]) for ref in missing}
         return {ref: text for ref, text in found.items() if text is not None}
 
@@ -121,8 +121,14 @@ class Store:
             return ""
         return _bytes(self.folder, "cat-file", "commit", commit).decode("utf-8", "replace")
 
-    def _fetch(self, wanted: Sequence[str]) -> None:
-        """Have what refs of the remote point to; those that have gone meanwhile are left out."""
+    def fetch(self, wanted: Sequence[str]) -> None:
+        """Have what refs of the remote point to; those that have gone meanwhile are left out.
+
+        Raises
+        ------
+        Infrastructure
+            If the remote does not give them.
+        """
         said = ""
         for attempt in range(TRIES):
             _pause(attempt)

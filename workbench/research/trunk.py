@@ -11,7 +11,6 @@ from workbench import git
 from workbench.errors import Infrastructure, Refused
 from workbench.research import refs, settings
 from workbench.research.refs import NamespaceRefused, Store
-from workbench.research.words import point
 from workbench.research.worktree import must
 
 NAMES = ("main", "master")
@@ -81,16 +80,7 @@ def fetch(store: Store, ref: str, commit: str) -> None:
         If the remote does not give it.
     """
     if store.remote and git.commit_of(store.folder, commit) is None:
-        quietly = ("--quiet", "--no-tags", "--no-write-fetch-head", "--refmap=")
-        try:
-            refs.remotely(store.folder, "fetch", *quietly, store.remote, ref)
-        except subprocess.CalledProcessError as error:
-            said = point(error.stderr.decode(errors="replace"))
-            raise Infrastructure(f"{store.remote} does not give {ref}: {said}") from error
-        except subprocess.TimeoutExpired as error:
-            raise Infrastructure(
-                f"{store.remote} does not give {ref} within {refs.REMOTE_S} s"
-            ) from error
+        store.fetch([ref])
 
 
 def contains(folder: Path, tip: str, commit: str) -> bool:
