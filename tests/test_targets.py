@@ -98,9 +98,14 @@ def test_what_is_right_is_kept(key, value):
 
 
 def test_every_kind_of_oracle_has_a_table():
-    numbers = {"max_abs_err": ("atol", "rtol"), "top_k": ("atol", "rtol")}
+    numbers = {
+        "max_abs_err": ("atol", "rtol"),
+        "top_k": ("atol", "rtol"),
+        "parity": ("atol", "min_snr_db"),
+    }
     for kind in oracles.KINDS:
         oracle = {"kind": kind, **dict.fromkeys(numbers.get(kind, ()), 0.5)}
+        oracle |= {"pcm": "pcm"} if kind == "parity" else {}
         oracle = RECALL if kind == "recall" else oracle
         assert spec.parse(changed("oracle", oracle))["oracle"] == oracle
 

@@ -1,7 +1,8 @@
 """An output against the truth: `Agreement` or the first `Mismatch`.
 
-Four kinds, named in a target's ``[oracle]`` table: ``bitwise`` (integers and bytes),
-``max_abs_err`` (floats), ``top_k`` (ids and distances by rank) and ``recall`` (lossy search).
+Five kinds, named in a target's ``[oracle]`` table: ``bitwise`` (integers and bytes),
+``max_abs_err`` (floats), ``top_k`` (ids and distances by rank), ``recall`` (lossy search) and
+``parity`` (decoded sound beside what must equal its decoder's bit for bit).
 NaN never wins: except under ``bitwise``, where it is just bits, no value agrees with it.
 """
 
@@ -12,10 +13,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workbench.agreement import Agreement, Array, Mismatch
 from workbench.elementwise import bitwise, max_abs_err
 from workbench.errors import Infrastructure
+from workbench.parity import parity
 from workbench.ranking import recall, top_k
 
 __all__ = [
@@ -26,13 +29,14 @@ __all__ = [
     "check",
     "identical",
     "max_abs_err",
+    "parity",
     "recall",
     "top_k",
 ]
 
 Arrays = Mapping[str, Array]
 
-KINDS = ("bitwise", "max_abs_err", "top_k", "recall")
+KINDS = ("bitwise", "max_abs_err", "top_k", "recall", "parity")
 
 
 def check(oracle: Mapping[str, Any], got: Arrays, want: Arrays) -> Agreement | Mismatch:
@@ -44,7 +48,9 @@ def check(oracle: Mapping[str, Any], got: Arrays, want: Arrays) -> Agreement | M
         ``kind`` (one of `KINDS`) and its numbers: ``atol`` and ``rtol`` for max_abs_err and
         top_k, ``k``, ``minimum``, ``row_minimum`` and ``max_error`` for recall. top_k finds its
         arrays in the outputs ``ids`` and ``distances``, recall in ``distances``; keys of those
-        names rename them. ``lengths`` maps an output to the one that counts how many of its
+        names rename them. For parity ``pcm`` names the sound, ``rows`` the output that counts its
+        rows (optional), ``atol`` and ``min_snr_db`` the limits; all else is held bit for bit.
+        ``lengths`` maps an output to the one that counts how many of its
         elements each request has; what lies behind is nobody's business.
     got, want : mapping of str to ndarray
         Outputs of the candidate and of the reference, leading axis = request.
@@ -91,16 +97,26 @@ def check(oracle: Mapping[str, Any], got: Arrays, want: Arrays) -> Agreement | M
         k, minimum = int(_number(oracle, "k")), _number(oracle, "minimum")
         limits = _number(oracle, "row_minimum"), _number(oracle, "max_error")
         return recall(got[name], want[name], k, minimum, *limits, output=name)
+    if kind == "parity":
+        sound = _named(oracle, "pcm", want)
+        others = [bitwise(got[name], want[name], name) for name in want if name != sound]
+        limits = _number(oracle, "atol"), _number(oracle, "min_snr_db")
+        near = parity(got[sound], want[sound], *limits, sound)
+        return _all_of([*others, near])
     raise Infrastructure(f"[oracle] kind = {kind!r} is unknown; there are {', '.join(KINDS)}")
 
 
 def identical(oracle: Mapping[str, Any], got: Arrays, want: Arrays) -> Agreement | Mismatch:
-    """Hold all outputs bit for bit, up to the lengths that ``[oracle]`` names."""
-    return check({"kind": "bitwise", "lengths": oracle.get("lengths", {})}, got, want)
+    """Hold all outputs bit for bit, up to the lengths and rows that ``[oracle]`` names."""
+    cut = {name: oracle[name] for name in ("lengths", "pcm", "rows") if name in oracle}
+    return check({"kind": "bitwise", **cut}, got, want)
 
 
 def _cut(oracle: Mapping[str, Any], got: Arrays, want: Arrays) -> tuple[Arrays, Arrays]:
-    """Blank what lies behind the length of each request, as the truth counts it."""
+    """Blank what lies behind the length of each request, as the truth counts it.
+
+    ``lengths`` counts the elements of a request, ``rows`` those of sound in each of its places.
+    """
     cut_got, cut_want = dict(got), dict(want)
     for name, counter in oracle.get("lengths", {}).items():
         if name not in want or counter not in want:
@@ -110,10 +126,19 @@ def _cut(oracle: Mapping[str, Any], got: Arrays, want: Arrays) -> tuple[Arrays, 
             )
         if got[name].shape == want[name].shape:
             counts = want[counter].reshape(-1, 1)
-            behind = np.arange(want[name].shape[-1]) >= counts
-            cut_got[name] = np.where(behind, want[name].dtype.type(0), got[name])
-            cut_want[name] = np.where(behind, want[name].dtype.type(0), want[name])
+            _blank(np.arange(want[name].shape[-1]) >= counts, name, cut_got, cut_want)
+    if "rows" in oracle:
+        name, counts = _named(oracle, "pcm", want), want[_named(oracle, "rows", want)]
+        if got[name].shape == want[name].shape:
+            behind = np.arange(want[name].shape[counts.ndim]) >= counts[..., None]
+            behind = behind.reshape(behind.shape + (1,) * (want[name].ndim - behind.ndim))
+            _blank(behind, name, cut_got, cut_want)
     return cut_got, cut_want
+
+
+def _blank(behind: NDArray[np.bool_], name: str, *both: dict[str, Array]) -> None:
+    for arrays in both:
+        arrays[name] = np.where(behind, arrays[name].dtype.type(0), arrays[name])
 
 
 def _all_of(results: list[Agreement | Mismatch]) -> Agreement | Mismatch:

@@ -52,6 +52,16 @@ class Recall(TypedDict):
     distances: NotRequired[Identifier]
 
 
+class Parity(TypedDict):
+    """``[oracle]`` of decoded sound; ``rows`` names the output that counts the sound's rows."""
+
+    kind: Literal["parity"]
+    pcm: Identifier
+    rows: NotRequired[Identifier]
+    atol: Positive
+    min_snr_db: Positive
+
+
 class Roofline(TypedDict):
     """``[roofline]``: the least that a request must move and do, by shape."""
 
@@ -71,10 +81,14 @@ class Guardrails(TypedDict):
 
 @with_config(ConfigDict(extra="allow"))
 class Upstream(TypedDict, total=False):
-    """``[upstream]``: a candidate leaves the three answers blank; notes of any name are welcome."""
+    """``[upstream]``: a candidate leaves the three answers blank; notes of any name are welcome.
+
+    With ``library`` upstream.py calls the real library instead of being its algorithm in numba.
+    """
 
     system: str
     version: str
+    library: Literal["libopus"]
     call_site: str
     symbol: str
     access_pattern: str
@@ -97,7 +111,7 @@ class Spec(TypedDict):
         ]
     ]
     surface: Annotated[dict[Identifier, list[Identifier]], Field(min_length=1)]
-    oracle: Annotated[Bitwise | MaxAbsErr | TopK | Recall, Field(discriminator="kind")]
+    oracle: Annotated[Bitwise | MaxAbsErr | TopK | Recall | Parity, Field(discriminator="kind")]
     guardrails: Guardrails
     upstream: NotRequired[Upstream]
     roofline: NotRequired[Roofline]

@@ -41,7 +41,7 @@ JUDGE_MODULES = (
         "comparison",
         "forkserver",
     ),
-    *("spec", "git", "ticks", "roofline", "spinning", "sandbox", "files"),
+    *("spec", "git", "ticks", "roofline", "spinning", "sandbox", "files", "parity", "opus"),
 )
 # Runs whenever the judge is imported, so it must be the committed one; but it lists the whole
 # package and changes with it, so it is no part of the digest that makes figures comparable.

@@ -27,7 +27,7 @@ _ALLOWED_FILE = (
 )
 _ALLOWED_IMPORTS = (
     "allowed are `import numpy as np`, `import math`, `from numba import njit`, "
-    "`from workbench import simd` and names of workbench.simd"
+    "`from workbench import simd` and names of workbench.simd and of the parts of workbench.opus"
 )
 _BODY_NODES: tuple[type[ast.AST], ...] = (
     *(ast.FunctionDef, ast.arguments, ast.arg, ast.Return, ast.Lambda),
@@ -257,9 +257,9 @@ def _check_import(node: ast.Import | ast.ImportFrom) -> set[str]:
         "import workbench.simd as simd",
     ):
         return set()
-    source = {"workbench.simd": "simd", "math": "math"}
+    source = words.importable()
     if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module in source:
-        known, bound = words.members(source[node.module]), set()
+        known, bound = source[node.module], set()
         for alias in node.names:
             if alias.name not in known:
                 raise PolicyViolation(

@@ -17,6 +17,12 @@ def _words(text: str) -> frozenset[str]:
 
 # Names that stand for a module; a kernel can neither rebind nor pass them around.
 MODULES = ("np", "math", "simd")
+# Parts of workbench.opus that hold constants and njit functions only, which a kernel may import by
+# name. Its other modules reach the real library.
+OPUS_MODULES = (
+    *("tables", "packet", "range_coder", "energy", "allocation", "bands"),
+    *("pvq", "pvq_rates", "mdct", "postfilter", "emphasis", "concealment"),
+)
 RESERVED = (*MODULES, "njit")
 
 NJIT_FLAGS = frozenset(("nogil", "boundscheck"))
@@ -99,9 +105,16 @@ def ufunc_inputs(name: str) -> int | None:
 
 
 @cache
-def simd_names() -> frozenset[str]:
-    """Names ``workbench.simd`` offers: its ``__all__``, read without importing when literal."""
-    for path in (PACKAGE / "simd.py", PACKAGE / "simd" / "__init__.py"):
+def offered(module: str) -> frozenset[str]:
+    """Names in the ``__all__`` of a module of this package, read without importing if literal.
+
+    Parameters
+    ----------
+    module : str
+        Without the package: ``simd`` or ``opus.tables``.
+    """
+    place = PACKAGE.joinpath(*module.split("."))
+    for path in (place.with_suffix(".py"), place / "__init__.py"):
         if path.is_file():
             for node in ast.parse(path.read_text(encoding="utf-8")).body:
                 if (
@@ -113,11 +126,16 @@ def simd_names() -> frozenset[str]:
                         return frozenset(ast.literal_eval(node.value))
                     except ValueError:
                         break  # computed: only the module itself knows
-            offered = getattr(importlib.import_module("workbench.simd"), "__all__", ())
-            return frozenset(offered)
+            return frozenset(getattr(importlib.import_module(f"workbench.{module}"), "__all__", ()))
     return frozenset()
+
+
+def importable() -> dict[str, frozenset[str]]:
+    """Modules that a kernel may import names from, and those names."""
+    opus = {f"workbench.opus.{name}": offered(f"opus.{name}") for name in OPUS_MODULES}
+    return {"workbench.simd": offered("simd"), "math": MATH, **opus}
 
 
 def members(module: str) -> frozenset[str]:
     """List what a kernel may take from ``np``, ``math`` or ``simd``."""
-    return {"np": NUMPY, "math": MATH}[module] if module != "simd" else simd_names()
+    return {"np": NUMPY, "math": MATH}[module] if module != "simd" else offered("simd")
