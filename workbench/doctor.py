@@ -308,22 +308,21 @@ def _encodes(program: str, encoder: str) -> bool:
 
 
 def _libopus() -> Iterator[Finding]:
-    package = importlib.util.find_spec("av")  # found, not imported
-    if package is None or package.origin is None:
+    if "WORKBENCH_LIBOPUS" not in os.environ and importlib.util.find_spec("av") is None:
         detail = "PyAV, which carries it, is not installed"
         yield Finding("libopus", "missing", detail, "pip install av")
         return
-    folder = Path(package.origin).parent
-    places = [folder.with_name("av.libs"), folder / ".dylibs"]
-    found = [file for place in places for file in sorted(place.glob("libopus[-.]*"))]
-    if not found:
-        detail = f"PyAV {_version('av')} carries no libopus of its own here"
-        yield Finding("libopus", "missing", detail, "install PyAV from its wheel, not from source")
+    from workbench.upstreams import libopus  # here, because it is only looked for
+
+    try:
+        version = libopus.version()
+    except WorkbenchError as error:
+        mend = "install PyAV from its wheel: pip install av==18.1.0"
+        yield Finding("libopus", "missing", str(error), mend)
         return
-    library = ctypes.CDLL(str(found[0]))
-    library.opus_get_version_string.restype = ctypes.c_char_p
-    version = library.opus_get_version_string().decode("ascii", "replace")
-    yield Finding("libopus", "ok", f"{version}, in PyAV {_version('av')}")
+    named = os.environ.get("WORKBENCH_LIBOPUS")
+    where = f"at {named}" if named else f"in PyAV {_version('av')}"
+    yield Finding("libopus", "ok", f"{version}, {where}")
 
 
 def _upstreams() -> Iterator[Finding]:

@@ -1,0 +1,61 @@
+"""Real libopus 1.6.1, the library that the ``av`` wheel carries, through ctypes.
+
+Its public C API: encoders, decoders, controls, final range, packets, repacketising, several
+streams in a packet, concealment and in-band FEC. Nothing is loaded before it is asked for, and
+``av`` itself never is. Buffers belong to the caller. ``WORKBENCH_LIBOPUS`` names another file.
+"""
+
+from __future__ import annotations
+
+from workbench.upstreams.libopus.coders import Decoder, Encoder
+from workbench.upstreams.libopus.errors import ERRORS, OpusError
+from workbench.upstreams.libopus.loading import (
+    DISTRIBUTION,
+    VERSION,
+    library,
+    library_path,
+    library_sha256,
+    version,
+)
+from workbench.upstreams.libopus.multistream import MultistreamDecoder, MultistreamEncoder
+from workbench.upstreams.libopus.packets import (
+    Packet,
+    ParsedPacket,
+    bandwidth,
+    channels,
+    frame_samples,
+    has_lbrr,
+    n_frames,
+    n_samples,
+    pad,
+    parse,
+    repacketise,
+    unpad,
+)
+
+__all__ = [
+    "DISTRIBUTION",
+    "ERRORS",
+    "VERSION",
+    "Decoder",
+    "Encoder",
+    "MultistreamDecoder",
+    "MultistreamEncoder",
+    "OpusError",
+    "Packet",
+    "ParsedPacket",
+    "bandwidth",
+    "channels",
+    "frame_samples",
+    "has_lbrr",
+    "library",
+    "library_path",
+    "library_sha256",
+    "n_frames",
+    "n_samples",
+    "pad",
+    "parse",
+    "repacketise",
+    "unpad",
+    "version",
+]
