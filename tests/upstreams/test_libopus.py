@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -321,3 +322,53 @@ def test_six_channels_go_through_four_streams() -> None:
     assert np.corrcoef(power[:5], np.arange(5))[0, 1] > 0.99  # the sixth is for low tones only
     with pytest.raises(libopus.OpusError):
         libopus.MultistreamDecoder(1, 2, [0])
+
+
+def test_compiled_code_gets_the_same_from_a_state_that_was_copied() -> None:
+    from workbench.upstreams.libopus import compiled
+
+    packets = encode(tone(12 * FRAME, 2), bitrate=96_000)
+    plain = libopus.Decoder(2)
+    state, final = libopus.Decoder(2).state.copy(), np.zeros(1, np.uint32)
+    got, want = (np.zeros((FRAME, 2), np.float32) for _ in range(2))
+
+    def answer(data: NDArray[np.uint8], length: int, room: int = FRAME) -> tuple[int, int]:
+        samples, value = compiled.decode_float(state, final, data, length, got, room)
+        return int(samples), int(value)
+
+    for turn in range(2):
+        for packet in packets:
+            data = np.frombuffer(packet, np.uint8)
+            samples = plain.decode(packet, want)
+            assert answer(data, len(data)) == (samples, plain.final_range)
+            np.testing.assert_array_equal(got, want)
+        plain.reset()
+        assert compiled.reset(state, final) == 0, turn
+    data = np.frombuffer(packets[0], np.uint8)
+    assert answer(data, len(data), 480) == (SMALL, 0)
+    assert answer(data, -1) == answer(data, len(data) + 1) == (BAD_ARG, 0)
+    assert answer(data, len(data), FRAME + 1) == (BAD_ARG, 0)
+    assert answer(np.full(2, 255, np.uint8), 2) == (INVALID, 0)
+    assert answer(data, 0) == (plain.decode(None, want), plain.final_range)
+
+
+def test_compiled_code_can_be_cached(tmp_path: Path) -> None:
+    folder = tmp_path / "cached.py"
+    folder.write_text(
+        "import numpy as np\n"
+        "from numba import njit\n"
+        "from workbench.upstreams import libopus\n"
+        "from workbench.upstreams.libopus import compiled\n"
+        "@njit(cache=True)\n"
+        "def lost(state, final, packet, pcm):\n"
+        "    return compiled.decode_float(state, final, packet, 0, pcm, len(pcm))\n"
+        "state, final = libopus.Decoder(1).state, np.zeros(1, np.uint32)\n"
+        "pcm = np.ones((960, 1), np.float32)\n"
+        "assert lost(state, final, np.zeros(0, np.uint8), pcm)[0] == 960\n"
+        "assert not pcm.any()\n"
+        "print(sum(lost.stats.cache_hits.values()))\n"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    command = [sys.executable, "-W", "error", str(folder)]
+    runs = [subprocess.check_output(command, env=environment, text=True) for _ in range(2)]
+    assert [run.strip() for run in runs] == ["0", "1"]

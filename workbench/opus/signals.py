@@ -6,6 +6,7 @@ All come from a random generator, so a seed says them again; 48 kHz, float32, fu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,17 +62,27 @@ def music(rng: np.random.Generator, samples: int) -> Mono:
     length = int(rng.integers(RATE // 8, RATE // 3))
     begin = -int(rng.integers(length))
     while begin < samples:
-        t = np.arange(max(begin, 0), min(begin + length, samples)) - begin
         notes = 110 * 2 ** (rng.choice([0, 3, 4, 7, 10, 12, 16, 19], 4) / 12 + rng.integers(3))
         partials = (notes[:, None] * np.arange(1, 9) * (1 + rng.normal(0, 5e-4, (4, 8)))).ravel()
         partials = partials[partials < 0.45 * RATE]
-        falls = rng.uniform(2, 12, len(partials)) * np.sqrt(partials / 440) / RATE
+        falls = rng.uniform(2, 12, len(partials)) * np.sqrt(partials / 440)
         sizes = rng.uniform(0.3, 1, len(partials)) * 110 / partials
-        starts = rng.uniform(0, 2 * np.pi, len(partials))
-        waves = np.sin(np.outer(2 * np.pi * partials / RATE, t) + starts[:, None])
-        found[t + begin] = sizes @ (waves * np.exp(-np.outer(falls, t)))
+        starts = np.exp(1j * rng.uniform(0, 2 * np.pi, len(partials)))
+        chord = decaying((2j * np.pi * partials - falls) / RATE, sizes * starts, length)
+        part = chord[max(-begin, 0) : samples - begin]
+        found[max(begin, 0) : max(begin, 0) + len(part)] = part
         begin += length
     return found + 1e-4 * rng.standard_normal(samples)
+
+
+def decaying(poles: NDArray[Any], sizes: NDArray[Any], length: int) -> Mono:
+    """Sum of ``sizes * exp(poles * t)``, its real part, for t from 0 to ``length``.
+
+    As a product of matrices, ``t = 256 a + b``: a hundredth of the time of as many sines.
+    """
+    rows = np.exp(np.outer(256 * np.arange(-(-length // 256)), poles)) * sizes
+    columns = np.exp(np.outer(poles, np.arange(256)))
+    return np.asarray((rows @ columns).real.ravel()[:length], np.float64)
 
 
 def transients(rng: np.random.Generator, samples: int) -> Mono:

@@ -17,11 +17,14 @@ from workbench.upstreams import libopus
 
 __all__ = [
     "BANDWIDTHS",
+    "CELLS",
     "FRAMES",
+    "PACKETS",
     "RATES_KBPS",
     "RATE_CONTROLS",
     "Settings",
     "Stream",
+    "cell",
     "encode",
     "grid",
     "merge",
@@ -38,6 +41,9 @@ COMPLEXITIES = tuple(range(11))
 # A packet has at most 120 ms; a frame at most 1,275 bytes.
 MOST_SAMPLES = 5_760
 MAX_FRAME_BYTES = 1_275
+# Cells of the parity matrix: frame size, bandwidth, channels; and a stream's packets.
+CELLS = tuple(itertools.product(FRAMES, BANDWIDTHS, (1, 2)))
+PACKETS = {120: 40, 240: 28, 480: 18, 960: 12}
 
 
 @dataclass(frozen=True)
@@ -173,34 +179,34 @@ def switching(
     return Stream(f"{kind}-switching", each[0], tuple(encode(found, *each, run=run)))
 
 
-def grid(rng: np.random.Generator, streams_per_cell: int = 10) -> Iterator[Stream]:
-    """Streams of every frame size x bandwidth x channels, the parity matrix, cell by cell.
+def grid(rng: np.random.Generator, each: int = 10) -> Iterator[Stream]:
+    """Streams of every frame size x bandwidth x channels, the parity matrix, cell by cell."""
+    for which in range(len(CELLS)):
+        yield from cell(rng, which, each)
+
+
+def cell(rng: np.random.Generator, which: int, each: int = 10) -> Iterator[Stream]:
+    """Streams of one of `CELLS`.
 
     Sounds, rates, rate controls, complexities and kinds of stereo go round at paces of their own,
     so that all values of each occur and pairs do not repeat early. Short frames get more packets;
     no stream is longer than a quarter of a second. Every fifth has several frames a packet.
     """
-    turn = 0
-    for frame, bandwidth, channels in itertools.product(FRAMES, BANDWIDTHS, (1, 2)):
-        base = Settings(frame=frame, bandwidth=bandwidth, channels=channels)
-        count = {120: 40, 240: 28, 480: 18, 960: 12}[frame]
-        for _ in range(streams_per_cell):
-            settings = replace(
-                base,
-                kbps=RATES_KBPS[turn * 4 % len(RATES_KBPS)],
-                rate_control=RATE_CONTROLS[turn // 9 % len(RATE_CONTROLS)],
-                complexity=COMPLEXITIES[(turn + turn // 11) * 7 % len(COMPLEXITIES)],
-            )
-            kind = signals.KINDS[turn % len(signals.KINDS)]
-            stereo = signals.STEREO[turn // 3 % len(signals.STEREO)]
-            made = stream(rng, kind, settings, count, stereo)
-            if turn % 5 == 4:
-                frames = 2 + turn // 5 % (min(6, MOST_SAMPLES // frame) - 1)
-                padding = (0, 1, 300)[turn // 10 % 3]
-                made = replace(
-                    made,
-                    kind=f"{made.kind}-by-{frames}",
-                    packets=tuple(merge(made.packets, frames, padding)),
-                )
-            yield made
-            turn += 1
+    frame, bandwidth, channels = CELLS[which]
+    count = PACKETS[frame]
+    for turn in range(which * each, (which + 1) * each):
+        settings = Settings(
+            *(frame, bandwidth, channels),
+            kbps=RATES_KBPS[turn * 4 % len(RATES_KBPS)],
+            rate_control=RATE_CONTROLS[turn // 9 % len(RATE_CONTROLS)],
+            complexity=COMPLEXITIES[(turn + turn // 11) * 7 % len(COMPLEXITIES)],
+        )
+        kind = signals.KINDS[turn % len(signals.KINDS)]
+        stereo = signals.STEREO[turn // 3 % len(signals.STEREO)]
+        made = stream(rng, kind, settings, count, stereo)
+        if turn % 5 == 4:
+            frames = 2 + turn // 5 % (min(6, MOST_SAMPLES // frame) - 1)
+            padding = (0, 1, 300)[turn // 10 % 3]
+            packets = tuple(merge(made.packets, frames, padding))
+            made = replace(made, kind=f"{made.kind}-by-{frames}", packets=packets)
+        yield made
