@@ -36,11 +36,11 @@ KINDS = (
 )
 INDICES = {64: simd.u64x8, 32: simd.u32x16, 16: simd.u16x32, 8: simd.u8x64}
 
-# half a part of 128 bits: in and out of memory, and lane by lane; nothing else is made for it
-SMALL = simd.u8x8
+# less than 512 bits and not whole lookups: in and out of memory, lane by lane and rearranged
+SMALL = (simd.u8x8, simd.f32x8)
 
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=str)
-any_kind = pytest.mark.parametrize("kind", [*KINDS, SMALL], ids=str)
+any_kind = pytest.mark.parametrize("kind", [*KINDS, *SMALL], ids=str)
 each_integer = pytest.mark.parametrize("kind", [k for k in KINDS if not k.is_float], ids=str)
 only_here = pytest.mark.skipif(PART is not None, reason="checked in the parent process")
 only_x86 = pytest.mark.skipif(not X86, reason="the parts named here are x86 parts")
@@ -332,6 +332,43 @@ def test_shuffles_are_those_of_numpy(kind):
     assert_same_bits(out, (low, high, a[index % kind.lanes], kept))
 
 
+@any_kind
+def test_rearrangements_are_those_of_numpy(kind):
+    step = kind.lanes
+
+    @njit
+    def rearrange(a, b, out):
+        x, y = simd.load(kind, a, 0), simd.load(kind, b, 0)
+        simd.store(out, 0, simd.evens(x, y))
+        simd.store(out, step, simd.odds(x, y))
+        simd.store(out, 2 * step, simd.weave_low(x, y))
+        simd.store(out, 3 * step, simd.weave_high(x, y))
+        simd.store(out, 4 * step, simd.reverse(x))
+
+    a, b = draw_pair(kind)
+    out = np.empty(5 * step, a.dtype)
+    rearrange(a, b, out)
+    row, woven = np.concatenate((a, b)), np.stack((a, b), axis=1).ravel()
+    assert_same_bits(out, (row[::2], row[1::2], woven, a[::-1]))
+
+
+@pytest.mark.parametrize("kind", [simd.f32x8, simd.f32x16, simd.u32x16, simd.i32x16], ids=str)
+def test_a_transposition_is_numpys(kind):
+    rows, step = registers(kind, kind.lanes), kind.lanes
+    give = njit(lambda out, given, i: simd.store(out, step * i, given[i]))
+
+    @njit
+    def transpose(a, out):
+        columns = simd.transpose(rows(a, 0))
+        for i in range(step):
+            give(out, columns, i)
+
+    a = draw(kind, kind.lanes)
+    out = np.empty_like(a)
+    transpose(a, out)
+    assert_same_bits(out, a.reshape(step, step).T.ravel())
+
+
 @pytest.mark.parametrize(
     ("source", "target"),
     [(a, b) for a in KINDS for b in KINDS if a.lanes == b.lanes and not a.is_float],
@@ -523,6 +560,15 @@ def test_misuse_is_refused_with_the_rule():
             lambda a: simd.lookup((simd.iota(simd.u8x64),) * 3, simd.iota(simd.u8x64)),
             (a,),
         ),
+        "reverse takes a vector": (lambda a: simd.reverse(a), (a,)),
+        "weave_low takes two vectors of one type": (
+            lambda a: simd.weave_low(simd.iota(simd.i32x16), simd.iota(simd.u32x16)),
+            (a,),
+        ),
+        "transpose takes as many vectors as each has lanes": (
+            lambda a: simd.transpose((simd.load(simd.f32x8, a, 0),) * 4),
+            (a,),
+        ),
         "bits takes a mask": (lambda a: simd.bits(simd.load(simd.f32x16, a, 0)), (a,)),
         "mask takes an integer": (
             lambda a: simd.store_first(a, 0, a, simd.count(simd.mask(simd.f32x16, 1.5))),
@@ -606,6 +652,10 @@ def use_everything(bytes_, floats, out):
     value += simd.bitcast(simd.f32x16, low ^ high)
     value = simd.fma(value, simd.splat(simd.f32x16, 2), simd.convert(simd.f32x16, index))
     value = simd.minimum(simd.maximum(value, value * value), value - 1)
+    value = simd.weave_low(simd.evens(value, value), simd.odds(value, value))
+    value = simd.weave_high(value, simd.reverse(value))
+    four = (value, value, value, value)
+    value += simd.transpose(four + four + four + four)[3]
     index = simd.dot_bytes(index, codes, index)
     mask = (value < 0) & (simd.iota(simd.i32x16) != index)
     simd.store(out, 0, simd.select(mask, value, simd.compress(value, mask)))
@@ -710,6 +760,6 @@ def test_every_operation_is_tested():
     assert [name for name in simd.__all__ if f"simd.{name}" not in tests] == []
     lowered = inspect.getsource(use_everything)
     operations = [
-        n for n in simd.__all__ if n.islower() and getattr(simd, n) not in (*KINDS, SMALL)
+        n for n in simd.__all__ if n.islower() and getattr(simd, n) not in (*KINDS, *SMALL)
     ]
     assert [name for name in operations if f"simd.{name}(" not in lowered] == []

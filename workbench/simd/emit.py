@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from llvmlite import ir
 from numba.core import cgutils, types
@@ -16,16 +16,14 @@ from workbench.simd.vectors import Vector
 I1, I8, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 32, 64))
 PTR = ir.PointerType()
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 # numba's own annotations stop short of these
 signature: Callable[..., Any] = templates.signature
 tools: Any = cgutils
 
 
-def operation(function: F) -> F:
+def operation(function: Callable[..., Any]) -> Callable[..., Any]:
     """Make a function of numba types that returns (signature, code generator) callable in njit."""
-    return cast(F, intrinsic(function))
+    return cast(Callable[..., Any], intrinsic(function))
 
 
 def require(good: bool, rule: str, *given: Any) -> None:

@@ -67,6 +67,7 @@ class Vector(types.Type):
         return Vector(types.boolean, self.lanes)
 
 
+f32x8: Final = Vector(types.float32, 8)
 f32x16: Final = Vector(types.float32, 16)
 f64x8: Final = Vector(types.float64, 8)
 i32x16: Final = Vector(types.int32, 16)
