@@ -11,20 +11,14 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from workbench.opus.encoder_partition import (
-    RIGHT_ANGLE,
-    angle_between,
-    angle_levels,
-    encode_angle,
-    encode_partition,
-    gains_of,
-    tilt_of,
-)
+from workbench.opus.angles import RIGHT_ANGLE, count_levels
+from workbench.opus.bands import haar
+from workbench.opus.encoder_partition import encode_angle, encode_partition, gains_of, tilt_of
 from workbench.opus.plan import BALANCE, CODED, DUAL, INTENSITY, SHAPE_BITS, TF
 from workbench.opus.range_coder import FIELDS, encode_bit, encode_bits, tell_eighths
 from workbench.opus.tables import BAND_EDGES, BANDS, LOG2_WIDTHS, SEQUENCIES
 
-__all__ = ["SCRATCH", "encode_bands", "haar"]
+__all__ = ["SCRATCH", "encode_bands"]
 
 ROOT_HALF = np.float32(np.sqrt(0.5))
 LARGEST = 176
@@ -32,16 +26,6 @@ LARGEST = 176
 SCRATCH = 3 * LARGEST
 KEPT = 24
 QUIET = np.float32(1e-10)
-
-
-@njit(error_model="numpy")
-def haar(x: Any, at: int, n: int, stride: int) -> None:
-    """Haar's transform of neighbours ``stride`` apart: ``n * stride`` coefficients, in place."""
-    for i in range(stride):
-        for j in range(at + i, at + i + (n >> 1) * 2 * stride, 2 * stride):
-            one, two = ROOT_HALF * x[j], ROOT_HALF * x[j + stride]
-            x[j] = one + two
-            x[j + stride] = one - two
 
 
 @njit(error_model="numpy")
@@ -223,8 +207,7 @@ def _encode_pair(
             x[target + j] = x[source + j]
     before = tell_eighths(coder)
     width = LOG2_WIDTHS[band] + (lm << 3)
-    offset = (width >> 1) - (16 if n == 2 else 4)
-    levels = 1 if intensity else angle_levels(n, bits, offset, width, True)
+    levels = 1 if intensity else count_levels(n, bits, width, 1)
     true = _stereo_angle(x, first, second, n)
     angle = 0
     inverted = False
@@ -309,9 +292,7 @@ def _encode_pair(
 
 
 @njit(error_model="numpy")
-def _likeness(
-    x: Any, first: int, second: int, n: int, one: Any, two: Any, originals: Any
-) -> Any:
+def _likeness(x: Any, first: int, second: int, n: int, one: Any, two: Any, originals: Any) -> Any:
     """How much of the originals is in both channels, by their amplitudes."""
     least = min(one, two) / np.float32(3)
     left, right = np.float32(0), np.float32(0)

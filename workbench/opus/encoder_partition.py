@@ -18,30 +18,21 @@ import numpy as np
 from numba import njit
 
 from workbench.opus import pvq, pvq_rates
-from workbench.opus.range_coder import (
-    bit_length,
-    encode_range,
-    encode_uint,
-    tell_eighths,
-)
-from workbench.opus.tables import LOG2_WIDTHS, SPREAD_FACTORS
+from workbench.opus.angles import RIGHT_ANGLE, cosine, count_levels, lean
+from workbench.opus.range_coder import encode_range, encode_uint, tell_eighths
+from workbench.opus.spreading import TURNS, spread_out, turn
+from workbench.opus.tables import LOG2_WIDTHS
 
 __all__ = [
-    "RIGHT_ANGLE",
     "STACK",
     "angle_between",
-    "angle_levels",
     "encode_angle",
     "encode_partition",
     "gains_of",
-    "rotate",
     "tilt_of",
 ]
 
-RIGHT_ANGLE = 16_384
 HALF_PI = np.float32(np.pi / 2)
-# 2**14 times 2**(i / 8), as celt/bands.c of the reference rounds it.
-EIGHTH_POWERS = np.array((16384, 17866, 19483, 21247, 23170, 25267, 27554, 30048), np.int64)
 # Rows of the stack: root and one a split; see `_push` for its columns.
 STACK = (8, 10)
 PHASE, AT, N, BITS, BLOCKS, LM, OTHER_BITS, BEFORE, ANGLE, FIRST_BITS = range(10)
@@ -57,25 +48,6 @@ def angle_between(x: Any, first: int, second: int, n: int) -> Any:
         one += x[first + j] * x[first + j]
         two += x[second + j] * x[second + j]
     return np.float32(RIGHT_ANGLE) / HALF_PI * np.float32(np.arctan2(np.sqrt(two), np.sqrt(one)))
-
-
-@njit(error_model="numpy")
-def angle_levels(n: int, bits: int, offset: int, width: int, stereo: bool) -> int:
-    """Steps of an angle that ``bits`` eighths for ``n`` + ``n`` coefficients are worth: 1 or even.
-
-    ``width`` is log2 of the band's bins in eighths; ``offset`` half of it less a constant.
-    """
-    freedoms = 2 * n - 1
-    if stereo and n == 2:
-        freedoms -= 1
-    share = bits + freedoms * offset
-    # towards zero, as C divides
-    each = share // freedoms if share >= 0 else -(-share // freedoms)
-    each = min(bits - width - 32, each, 64)
-    if each < 4:
-        return 1
-    levels = EIGHTH_POWERS[each & 7] >> (14 - (each >> 3))
-    return (levels + 1) >> 1 << 1
 
 
 @njit(error_model="numpy")
@@ -102,33 +74,6 @@ def encode_angle(coder: Any, packet: Any, step: int, levels: int, kind: int) -> 
             encode_range(coder, packet, low, low + counts, total)
 
 
-@njit(inline="always")
-def _times(a: int, b: int) -> int:
-    """Product of two numbers of 15 fractional bits, rounded."""
-    return (a * b + 16_384) >> 15
-
-
-@njit()
-def exact_cosine(angle: int) -> int:
-    """Cosine of an angle between 0 and `RIGHT_ANGLE`, of 15 bits, the same on any machine."""
-    square = (4_096 + angle * angle) >> 13
-    slope = _times(square, 8_277 + _times(-626, square))
-    return 1 + 32_767 - square + _times(square, -7_651 + slope)
-
-
-@njit()
-def exact_log_tangent(sine: int, cosine: int) -> int:
-    """log2(sine / cosine) in 1/2048, the same on any machine."""
-    low, high = bit_length(cosine), bit_length(sine)
-    cosine <<= 15 - low
-    sine <<= 15 - high
-    return (
-        (high - low) * 2_048
-        + _times(sine, _times(sine, -2_597) + 7_932)
-        - _times(cosine, _times(cosine, -2_597) + 7_932)
-    )
-
-
 @njit()
 def tilt_of(angle: int, n: int) -> int:
     """How many eighths more the first of two halves should get, for the least squared error."""
@@ -136,8 +81,7 @@ def tilt_of(angle: int, n: int) -> int:
         return -RIGHT_ANGLE
     if angle == RIGHT_ANGLE:
         return RIGHT_ANGLE
-    middle, side = exact_cosine(angle), exact_cosine(RIGHT_ANGLE - angle)
-    return _times((n - 1) << 7, exact_log_tangent(side, middle))
+    return lean(cosine(angle), cosine(RIGHT_ANGLE - angle), n)
 
 
 @njit(error_model="numpy")
@@ -149,51 +93,28 @@ def gains_of(angle: int) -> Any:
         return np.float32(0), np.float32(1)
     scale = np.float32(1 / 32_768)
     return (
-        np.float32(exact_cosine(angle)) * scale,
-        np.float32(exact_cosine(RIGHT_ANGLE - angle)) * scale,
+        np.float32(cosine(angle)) * scale,
+        np.float32(cosine(RIGHT_ANGLE - angle)) * scale,
     )
 
 
 @njit(error_model="numpy")
-def _turn(x: Any, at: int, n: int, stride: int, cosine: Any, sine: Any) -> None:
-    """Rotate every pair ``stride`` apart, upwards and then downwards."""
-    for j in range(at, at + n - stride):
-        one, two = x[j], x[j + stride]
-        x[j + stride] = cosine * two + sine * one
-        x[j] = cosine * one - sine * two
-    for j in range(at + n - 2 * stride - 1, at - 1, -1):
-        one, two = x[j], x[j + stride]
-        x[j + stride] = cosine * two + sine * one
-        x[j] = cosine * one - sine * two
-
-
-@njit(error_model="numpy")
-def rotate(x: Any, at: int, n: int, blocks: int, pulses: int, spread: int, back: bool) -> None:
-    """Spread pulses as section 4.3.4.3 says: forwards before the search, back after decoding."""
-    factor = SPREAD_FACTORS[spread]
-    if 2 * pulses >= n or factor == 0:
+def gather_pulses(x: Any, at: int, n: int, blocks: int, pulses: int, spread: int) -> None:
+    """Rotate each of the ``blocks`` in ``x[at:at + n]``: what `spread_out` undoes."""
+    if spread == 0 or 2 * pulses >= n:
         return
-    gain = np.float32(n) / np.float32(n + factor * pulses)
-    theta = np.float32(0.5) * gain * gain
-    cosine = np.float32(np.cos(HALF_PI * theta))
-    sine = np.float32(np.cos(HALF_PI * (np.float32(1) - theta)))
-    length = n // blocks
+    cosine, sine = TURNS[spread - 1, n, pulses, 0], TURNS[spread - 1, n, pulses, 1]
+    size = n // blocks
     stride = 0
     if n >= 8 * blocks:
-        # the integer next to sqrt(n / blocks)
+        # sqrt(n / blocks), rounded
         stride = 1
         while (stride * stride + stride) * blocks + (blocks >> 2) < n:
             stride += 1
-    for block in range(blocks):
-        start = at + block * length
-        if back:
-            if stride:
-                _turn(x, start, length, stride, sine, cosine)
-            _turn(x, start, length, 1, cosine, sine)
-        else:
-            _turn(x, start, length, 1, cosine, -sine)
-            if stride:
-                _turn(x, start, length, stride, sine, -cosine)
+    for start in range(at, at + n, size):
+        turn(x, start, size, 1, cosine, -sine)
+        if stride > 0:
+            turn(x, start, size, stride, sine, -cosine)
 
 
 @njit(error_model="numpy")
@@ -237,13 +158,13 @@ def _encode_leaf(
                 x[j] = 0
         return left
     pulses = pvq_rates.pulses_of(step)
-    rotate(x, at, n, blocks, pulses, spread, False)
+    gather_pulses(x, at, n, blocks, pulses, spread)
     squares = pvq.search(x, at, n, pulses, vector, 0)
     index = np.int64(pvq.encode(vector, 0, n, pulses))
     encode_uint(coder, packet, index, np.int64(pvq.size(n, pulses)))
     if synthesise:
         pvq.normalise(vector, 0, n, squares, gain, x, at)
-        rotate(x, at, n, blocks, pulses, spread, True)
+        spread_out(x, at, n, blocks, pulses, spread)
     return left
 
 
@@ -313,7 +234,7 @@ def encode_partition(
         if phase == 0:
             before = tell_eighths(coder)
             width = LOG2_WIDTHS[band] + ((lm - 1) << 3)
-            levels = angle_levels(half, bits, (width >> 1) - 4, width, False)
+            levels = count_levels(half, bits, width, 0)
             true = angle_between(x, at, at + half, half)
             angle = 0
             if levels > 1:
