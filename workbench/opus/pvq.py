@@ -8,7 +8,12 @@ earlier; and so on along the vector.
 So one table answers everything. Let ``first(n, r)`` be the index of the first vector that leaves
 ``r`` pulses to its last n - 1 entries; it does not depend on k. Then ``first(n, k)`` vectors start
 with a positive entry, those that start with a negative one begin at ``first(n, k + 1)``, and
-V(n, k) is the sum of both. In the RFC's terms it is (V(n, r - 1) + V(n - 1, r - 1)) / 2.
+V(n, k) is the sum of both. In the RFC's terms it is (V(n, r - 1) + V(n - 1, r - 1)) / 2, and
+``first(n, r) = first(r, n)``.
+
+A second table jumps over runs of zeros. They are removed from both ends of the codebook alike, so
+that the distance of an index from the nearer end, counted from the middle, stays the same; it
+tells how many entries are left when it first exceeds V(entries - 1, k) / 2.
 
 Nothing here allocates. Vectors are i32 and spectra f32, in flat arrays from an offset on.
 """
@@ -23,12 +28,15 @@ from numpy.typing import NDArray
 
 __all__ = [
     "FIRST",
+    "HALVES",
     "LARGEST_N",
     "MOST_PULSES",
     "NO_INDEX",
-    "ROWS",
+    "PAD",
+    "ROW",
     "decode",
     "encode",
+    "first",
     "normalise",
     "search",
     "size",
@@ -40,36 +48,58 @@ PULSE_LIMIT = 128
 # What `encode` answers to a vector that is not in the codebook: no codebook is that large.
 NO_INDEX = np.uint32(0xFFFFFFFF)
 
+# Rows of both tables have `ROW` numbers: `PAD` zeros, which end every search, then columns 0..177.
+ROW, PAD = 200, 16
+# Entries are told one by one while there is at least one pulse to two of them. The codebook
+# (20, 10) is the longest that has so many pulses, (21, 10) the one behind it.
+_LONGEST_DENSE, _MOST_SPARSE = 20, 10
+
 
 def codebook_sizes() -> NDArray[np.uint64]:
-    """V(n, k) for n up to 176 and k up to 128; what needs more than 32 bits is 2**32.
+    """V(n, k) for n up to 176 and k up to 178; what needs more than 40 bits is 2**40.
 
     The recurrence is that of section 4.3.4.2, V(n, k) = V(n-1, k) + V(n, k-1) + V(n-1, k-1),
     summed along k.
     """
-    sizes = np.zeros((LARGEST_N + 1, PULSE_LIMIT + 1), np.uint64)
+    sizes = np.zeros((LARGEST_N + 1, LARGEST_N + 3), np.uint64)
     sizes[0, 0] = 1
     for n in range(1, LARGEST_N + 1):
         gained = sizes[n - 1].copy()
         gained[1:] += sizes[n - 1, :-1]
-        sizes[n] = np.minimum(np.cumsum(gained), 1 << 32)
+        sizes[n] = np.minimum(np.cumsum(gained), 1 << 40)
     return sizes
 
 
-def rows_of(sizes: NDArray[np.uint64]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Most pulses of each n, where its row starts, and all rows in a row; n = 0 has none."""
-    most = (sizes < 1 << 32).sum(axis=1).astype(np.int32) - 1
-    most[0] = -2
-    rows = np.cumsum(most + 2).astype(np.int32) - most - 2
-    first = [
-        np.append(0, (sizes[n, : most[n] + 1] + sizes[n - 1, : most[n] + 1]) // 2)
-        for n in range(1, LARGEST_N + 1)
-    ]
-    return most, rows, np.concatenate(first).astype(np.uint32)
+def padded(rows: NDArray[np.uint64], largest: int) -> NDArray[np.uint32]:
+    """Rows in a row, with zeros around; what no codebook needs is ``largest``."""
+    table = np.zeros((len(rows), ROW), np.uint32)
+    table[:, PAD : PAD + rows.shape[1]] = np.minimum(rows, largest)
+    return table.ravel()
 
 
-# Most pulses of a codebook of n [177]; ``first(n, r)`` is ``FIRST[ROWS[n] + r]``, r <= most + 1.
-MOST_PULSES, ROWS, FIRST = rows_of(codebook_sizes())
+def tables() -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """The three tables below."""
+    sizes = codebook_sizes()
+    most = np.minimum((sizes < 1 << 32).sum(axis=1) - 1, PULSE_LIMIT)
+    first = np.zeros((_LONGEST_DENSE + 1, LARGEST_N + 2), np.uint64)
+    first[1:, 1:] = (sizes[1:21, :177] + sizes[:20, :177]) // 2
+    halves = sizes[:, : _MOST_SPARSE + 1].T // 2
+    return most.astype(np.int32), padded(first, 2**32 - 1), padded(halves, 2**31 - 1)
+
+
+# Most pulses of a codebook of n [177]; ``first(n, r)``, at ``n * ROW + PAD + r`` for n up to 20;
+# V(n, k) / 2, at ``k * ROW + PAD + n`` for k from 1 to 10.
+MOST_PULSES, FIRST, HALVES = tables()
+
+_ONE, _TWO, _FOUR, _ROW, _PAD = (np.uint64(number) for number in (1, 2, 4, ROW, PAD))
+# Numbers that are compared with an index before the first branch.
+_AHEAD = np.uint64(7)
+
+
+@njit(error_model="numpy")
+def first(n: int, r: int) -> Any:
+    """Index of the first vector of n entries, u64, whose last n - 1 have ``r`` pulses."""
+    return np.uint64(FIRST[np.uint64(min(n, r) * ROW + PAD + max(n, r))])
 
 
 @njit(error_model="numpy")
@@ -77,13 +107,41 @@ def size(n: int, k: int) -> Any:
     """V(n, k) as u32, or 0 where there is no codebook (n 1..176, k 0.., 32 bits)."""
     if n < 1 or n > LARGEST_N or k < 0 or k > MOST_PULSES[np.uint64(n)]:
         return np.uint32(0)
-    at = np.uint64(ROWS[np.uint64(n)]) + np.uint64(k)
-    return np.uint32(FIRST[at] + FIRST[at + np.uint64(1)])
+    return np.uint32(first(n, k) + first(n, k + 1))
+
+
+@njit(error_model="numpy")
+def _above(place: Any, left: Any) -> Any:
+    """How many of the seven numbers up to ``FIRST[place]`` lie above an index."""
+    index = np.uint32(left)
+    found = np.uint64(index < FIRST[place])
+    found += np.uint64(index < FIRST[place - _ONE])
+    found += np.uint64(index < FIRST[place - _TWO])
+    found += np.uint64(index < FIRST[place - np.uint64(3)])
+    found += np.uint64(index < FIRST[place - _FOUR])
+    found += np.uint64(index < FIRST[place - np.uint64(5)])
+    return found + np.uint64(index < FIRST[place - np.uint64(6)])
+
+
+@njit(error_model="numpy")
+def _reaching(place: Any, distance: Any) -> Any:
+    """How many of the seven numbers up to ``HALVES[place]`` reach a distance."""
+    least = np.uint32(distance)
+    found = np.uint64(least <= HALVES[place])
+    found += np.uint64(least <= HALVES[place - _ONE])
+    found += np.uint64(least <= HALVES[place - _TWO])
+    found += np.uint64(least <= HALVES[place - np.uint64(3)])
+    found += np.uint64(least <= HALVES[place - _FOUR])
+    found += np.uint64(least <= HALVES[place - np.uint64(5)])
+    return found + np.uint64(least <= HALVES[place - np.uint64(6)])
 
 
 @njit(error_model="numpy")
 def decode(index: Any, n: int, k: int, vector: Any, at: int) -> Any:
     """Write the vector of an index; return the sum of its squares.
+
+    Where pulses are many, entry after entry; where they are few, from one entry that has some to
+    the next. Comparisons are counted instead of branched on, because none of them is likely.
 
     Parameters
     ----------
@@ -100,47 +158,78 @@ def decode(index: Any, n: int, k: int, vector: Any, at: int) -> Any:
     int64
         Sum of squares, or -1 where there is no such codebook or index: nothing is written then.
     """
-    total = size(n, k)
-    left = np.uint64(index)
-    if left >= total:
+    if np.uint32(index) >= size(n, k):
         return np.int64(-1)
-    one, two = np.uint64(1), np.uint64(2)
+    left, pulses, entries = np.uint64(np.uint32(index)), np.uint64(k), np.uint64(n)
     place = np.uint64(at)
-    pulses = np.uint64(k)
     squares = np.int64(0)
-    while n > 2:
-        row = np.uint64(ROWS[np.uint64(n)])
-        negatives = np.uint64(FIRST[row + pulses + one])
+    while entries > _TWO and _TWO * pulses >= entries:
+        top = entries * _ROW + _PAD + pulses
+        negatives = np.uint64(FIRST[top + _ONE])
         negative = left >= negatives
         if negative:
             left -= negatives
-        rest = pulses
-        start = np.uint64(FIRST[row + rest])
-        while start > left:
-            rest -= one
-            start = np.uint64(FIRST[row + rest])
+        gone = _above(top, left)
+        start = np.uint64(FIRST[top - gone])
+        if gone == _AHEAD:
+            while start > left:
+                gone += _ONE
+                start = np.uint64(FIRST[top - gone])
         left -= start
-        entry = np.int64(pulses - rest)
+        pulses -= gone
+        entry = np.int64(gone)
         squares += entry * entry
         vector[place] = -entry if negative else entry
-        place += one
-        pulses = rest
-        n -= 1
-    if n == 2:  # first(2, r) = 2 r - 1
-        negative = left > two * pulses
-        if negative:
-            left -= two * pulses + one
-        rest = (left + one) >> one
-        if rest > np.uint64(0):
-            left -= two * rest - one
-        entry = np.int64(pulses - rest)
+        place += _ONE
+        entries -= _ONE
+    if entries <= _TWO:
+        if entries == _TWO:  # first(2, r) = 2 r - 1
+            negative = left > _TWO * pulses
+            if negative:
+                left -= _TWO * pulses + _ONE
+            rest = (left + _ONE) >> _ONE
+            if rest > np.uint64(0):
+                left -= _TWO * rest - _ONE
+            entry = np.int64(pulses - rest)
+            squares += entry * entry
+            vector[place] = -entry if negative else entry
+            place += _ONE
+            pulses = rest
+        entry = np.int64(pulses)
+        vector[place] = entry if left == np.uint64(0) else -entry
+        return squares + entry * entry
+    for j in range(entries):
+        vector[place + np.uint64(j)] = 0
+    while pulses > np.uint64(0):
+        here = pulses * _ROW + _PAD + entries
+        half = np.uint64(HALVES[here])
+        negative = left >= half
+        distance = left + _ONE - half if negative else half - left
+        zeros = _reaching(here - _ONE, distance)
+        if zeros == _AHEAD:
+            more = zeros
+            while more == _AHEAD:
+                more = _reaching(here - _ONE - zeros, distance)
+                zeros += more
+        here -= zeros
+        place += zeros
+        entries -= zeros + _ONE
+        upper, lower = np.uint64(HALVES[here]), np.uint64(HALVES[here - _ONE])
+        # from the first vector that starts with this sign on
+        left = distance - _ONE - lower if negative else upper - distance
+        below = here - _ROW
+        entry = np.int64(1)
+        start = np.uint64(FIRST[below])
+        while start > left:
+            entry += 1
+            below -= _ROW
+            start = np.uint64(FIRST[below])
+        left -= start
+        pulses -= np.uint64(entry)
         squares += entry * entry
         vector[place] = -entry if negative else entry
-        place += one
-        pulses = rest
-    entry = np.int64(pulses)
-    vector[place] = entry if left == np.uint64(0) else -entry
-    return squares + entry * entry
+        place += _ONE
+    return squares
 
 
 @njit(error_model="numpy")
@@ -155,18 +244,15 @@ def encode(vector: Any, at: int, n: int, k: int) -> Any:
     if size(n, k) == np.uint32(0):
         return NO_INDEX
     index = np.uint64(0)
-    pulses = np.int64(0)
+    pulses = 0
     for entries in range(1, n + 1):
-        row = np.int64(ROWS[np.uint64(entries)])
         entry = np.int64(vector[np.uint64(at + n - entries)])
-        index += np.uint64(FIRST[np.uint64(row + pulses)])
-        if entry < -k or entry > k:
-            return NO_INDEX
-        pulses += abs(entry)
+        index += first(entries, pulses)
+        pulses += int(abs(entry))
         if pulses > k:
             return NO_INDEX
         if entry < 0:
-            index += np.uint64(FIRST[np.uint64(row + pulses + 1)])
+            index += first(entries, pulses + 1)
     return np.uint32(index) if pulses == k else NO_INDEX
 
 
