@@ -67,6 +67,33 @@ def test_speed_buys_off_no_guardrail():
     assert decide(fast, dataclasses.replace(LIGHT, peak_rss_mb=2000)).reason == "over-memory"
 
 
+def test_a_request_that_takes_too_long_is_refused_in_every_focus():
+    rails = dataclasses.replace(RAILS, max_ns=1e5)
+    assert gate.breach(LIGHT, rails, 1e5) is None
+    assert gate.breach(LIGHT, rails, 1.01e5).reason == "over-time"
+    slow = gate.decide(
+        RIGHT, estimate(0.5, combos=[1.1] + [0.4] * 8), LIGHT, rails, CALIBRATION, (1, 1)
+    )
+    assert slow.reason == "over-time"
+
+
+@pytest.mark.parametrize(
+    ("value", "sizes", "status", "reason"),
+    [
+        (-0.49, (900, 100), "keep", "better"),
+        (-0.5, (100, 100), "discard", "no-better"),
+        (-0.5, (99, 100), "keep", "simpler"),
+        (-0.5 + 1e-9, (101, 100), "discard", "no-better"),
+        (-0.500002, (50, 100), "discard", "no-better"),
+        (math.nan, (50, 100), "crash", "infra"),
+        (math.inf, (50, 100), "crash", "infra"),
+    ],
+)
+def test_scores(value, sizes, status, reason):
+    verdict = gate.decide_score(value, -0.5, sizes, "dB")
+    assert (verdict.status, verdict.reason) == (status, reason)
+
+
 def test_nan_never_wins():
     for found in (estimate(math.nan), estimate(0.5, combos=[0.5] * 8 + [math.nan])):
         assert decide(found).status != "keep"

@@ -93,8 +93,8 @@ def test_the_columns_are_those_the_project_agreed_on() -> None:
     )
     for focus in ("quality", "unimplemented", "mixed"):
         assert " ".join(ledger.COLUMNS[focus]) == (
-            "commit quality benchguard quality_mean_gap_db quality_min_gap_db score status "
-            "description"
+            "commit quality benchguard quality_mean_gap_db quality_min_gap_db transition_snr_db "
+            "open_features score status reason timestamp host_class kernel_sha256 description"
         )
     assert ledger.COLUMNS["performance"] == tuple(f.name for f in dataclasses.fields(Row))
     names = [ledger.path(Path(), focus).name for focus in ledger.COLUMNS]
@@ -165,26 +165,57 @@ def test_a_row_that_is_none_is_not_written(
     assert not path.exists()
 
 
-def test_other_focuses_have_columns_of_their_own(tmp_path: Path) -> None:
+def a_score(**changes: Any) -> ledger.ScoreRow:
+    row = ledger.ScoreRow(
+        commit="4ffc6df0a1b2",
+        quality="pass",
+        benchguard="pass",
+        quality_mean_gap_db=-0.25,
+        quality_min_gap_db=None,
+        transition_snr_db=12.5,
+        open_features=3.0,
+        score=0.5,
+        status="keep",
+        reason="better",
+        timestamp="2026-11-30T05:31:00+00:00",
+        host_class="0123456789ab",
+        kernel_sha256="c0ffee",
+        description="a two-pass allocation",
+    )
+    return dataclasses.replace(row, **changes)
+
+
+def test_other_focuses_have_rows_of_their_own(tmp_path: Path) -> None:
     path = ledger.path(tmp_path, "quality")
-    row = {
-        **{"commit": "abc", "quality": "pass", "benchguard": "pass", "quality_mean_gap_db": -0.25},
-        **{"quality_min_gap_db": None, "score": 0.5, "status": "keep", "description": "a\tb"},
-    }
-    ledger.append(path, row)
-    assert ledger.read_table(path) == [
-        {
-            **{"commit": "abc", "quality": "pass", "benchguard": "pass"},
-            **{"quality_mean_gap_db": "-0.25", "quality_min_gap_db": "n/a", "score": "0.5"},
-            **{"status": "keep", "description": "a b"},
-        }
+    ledger.append(path, a_score(description="a\tb"))
+    ledger.append(path, a_score(score=None, status="discard", reason="incorrect"))
+    assert ledger.read_any(path) == [
+        a_score(description="a b"),
+        a_score(score=None, status="discard", reason="incorrect"),
     ]
-    with pytest.raises(Infrastructure, match=r"differ from results\.quality\.tsv in score"):
-        ledger.append(path, {k: v for k, v in row.items() if k != "score"})
-    with pytest.raises(Infrastructure, match="read_table"):
+    assert ledger.read_table(path)[0]["quality_min_gap_db"] == "n/a"
+    with pytest.raises(Infrastructure, match="read_any"):
         ledger.read(path)
     with pytest.raises(Infrastructure, match="columns differ"):
         ledger.append(path, a_row())
+    with pytest.raises(Infrastructure, match="columns differ"):
+        ledger.append(ledger.path(tmp_path, "performance"), a_score())
+    with pytest.raises(Infrastructure, match="score is 'nan'"):
+        ledger.append(path, a_score(score=math.nan))
+
+
+def test_the_best_score_is_the_newest_keep_that_stands() -> None:
+    kept = [a_score(kernel_sha256=name, score=float(i)) for i, name in enumerate("abc")]
+    there = a_score(host_class="another", kernel_sha256="d")
+    assert ledger.best([*kept, there], "0123456789ab") == kept[2]
+    gone = ledger.revocation(
+        "c", "suspect", "", commit="x", host_class="0123456789ab", focus="mixed"
+    )
+    assert isinstance(gone, ledger.ScoreRow)
+    assert (gone.quality, gone.score) == ("n/a", None)
+    assert ledger.best([*kept, gone], "0123456789ab") == kept[1]
+    assert [entry.revoked for entry in ledger.history([*kept, gone])] == [False, False, True, False]
+    assert ledger.best([], "0123456789ab") is None
 
 
 def test_an_unknown_focus_or_file_is_refused(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def run(
     return steps
 
 
-def _revocation(row: Row, step: Step, commit: str) -> Row:
+def _revocation(row: Row, step: Step, commit: str) -> ledger.AnyRow:
     """A row that takes a kept one back."""
     return ledger.revocation(
         row.kernel_sha256,

@@ -178,8 +178,7 @@ def _ledgers_and_records(target: Target, *, busy: bool) -> Iterator[Finding]:
             continue
         again = "nothing is lost: the next trial moves it to " + path.name + ".torn"
         yield from _torn(target.root, path, again)
-        if focus == "performance":
-            yield from _rows(target, path)
+        yield from _rows(target, path)
         mine = [(folder, done) for folder, done in recorded if done.focus == focus]
         if not busy:
             yield from _without_row(target, path, mine)
@@ -191,8 +190,8 @@ def _ledgers_and_records(target: Target, *, busy: bool) -> Iterator[Finding]:
 def _rows(target: Target, path: Path) -> Iterator[Finding]:
     """Check that no row is there twice and that every kernel still to be beaten can be found."""
     file = _name(target.root, path)
-    seen: dict[ledger.Row, int] = {}
-    rows = ledger.read(path)
+    seen: dict[ledger.AnyRow, int] = {}
+    rows = ledger.read_any(path)
     for line, (row, entry) in enumerate(zip(rows, ledger.history(rows), strict=True), 2):
         if row in seen:
             yield Finding(

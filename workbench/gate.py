@@ -17,6 +17,8 @@ from workbench.stats import MIN_CROSSOVERS, Calibration, Estimate, width_after
 TRADE_OFF = 10.0
 # The machine's limit is the fastest of nine runs; it moved by 6 % between processes.
 LIGHT_SLACK = 1.1
+# Scores are float64 sums of float32 sound: below this they are equal.
+SCORE_ROUNDING = 1e-6
 # A change is given up when even this many standard errors more would not get it kept.
 HOPE = 1.0
 # Nobody waits for more crossovers than these.
@@ -39,12 +41,18 @@ class Guardrails:
         No combo's median ratio may exceed it.
     budget_seconds : float
         Of the whole trial.
+    max_ns : float
+        Time of a request in the slowest combo.
+    answer_seconds : float or None
+        Of one call, with the compilation of what it calls; None is the judge's own.
     """
 
     max_allocations: float
     max_peak_rss_mb: float
     worst_ratio: float
     budget_seconds: float
+    max_ns: float = math.inf
+    answer_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -235,6 +243,68 @@ def trades_off(estimate: Estimate) -> bool:
     return losses > 0 and gains < TRADE_OFF * losses
 
 
+def breach(footprint: Footprint, guardrails: Guardrails, slowest_ns: float) -> Verdict | None:
+    """The guardrail that a kernel breaks in any focus, if it does.
+
+    Parameters
+    ----------
+    footprint, guardrails : Footprint, Guardrails
+        What was measured, and what the target allows.
+    slowest_ns : float
+        Time of a request in the slowest combo.
+    """
+    if footprint.allocations > guardrails.max_allocations:
+        why = (
+            f"a hot call allocates {footprint.allocations:g} times; "
+            f"{guardrails.max_allocations:g} are allowed"
+        )
+        return Verdict("discard", "allocates", EXIT_DISCARD, why)
+    if footprint.peak_rss_mb > guardrails.max_peak_rss_mb:
+        why = (
+            f"peak memory {footprint.peak_rss_mb:.0f} MB; "
+            f"{guardrails.max_peak_rss_mb:.0f} MB are allowed"
+        )
+        return Verdict("discard", "over-memory", EXIT_DISCARD, why)
+    if slowest_ns > guardrails.max_ns:
+        why = f"a request takes up to {slowest_ns:,.0f} ns; {guardrails.max_ns:,.0f} are allowed"
+        return Verdict("discard", "over-time", EXIT_DISCARD, why)
+    return None
+
+
+def decide_score(
+    value: float, incumbent_value: float, syntax_sizes: tuple[int, int], unit: str
+) -> Verdict:
+    """Judge a correct candidate by its score, which the same kernel gets every time.
+
+    Any true improvement is a keep, and a tie goes to the smaller syntax tree.
+
+    Parameters
+    ----------
+    value, incumbent_value : float
+        Scores of the same run; higher is better.
+    syntax_sizes : (int, int)
+        Nodes of the candidate's and the incumbent's syntax trees.
+    unit : str
+        For the sentence.
+
+    Examples
+    --------
+    >>> decide_score(-0.5, -0.75, (10, 10), "dB").reason
+    'better'
+    >>> decide_score(-0.5, -0.5, (9, 10), "dB").reason
+    'simpler'
+    """
+    change = f"a score of {value:.6f} {unit}, the incumbent's is {incumbent_value:.6f}"
+    if not (math.isfinite(value) and math.isfinite(incumbent_value)):
+        return Verdict("crash", "infra", EXIT_INFRA, "the score is not a finite number")
+    if value - incumbent_value > SCORE_ROUNDING:
+        return Verdict("keep", "better", EXIT_KEEP, change)
+    if abs(value - incumbent_value) <= SCORE_ROUNDING and syntax_sizes[0] < syntax_sizes[1]:
+        nodes = f"{syntax_sizes[0]} syntax nodes instead of {syntax_sizes[1]}"
+        return Verdict("keep", "simpler", EXIT_KEEP, f"{change}, with {nodes}")
+    return Verdict("discard", "no-better", EXIT_DISCARD, change)
+
+
 def decide(
     agreement: Agreement,
     estimate: Estimate,
@@ -260,18 +330,9 @@ def decide(
     finite = [estimate.ratio, estimate.ci_low, estimate.ci_high, estimate.geomean_ns]
     if not all(math.isfinite(value) for value in (*finite, agreement.max_abs_err)):
         return Verdict("crash", "infra", EXIT_INFRA, "the measurement is not a finite number")
-    if footprint.allocations > guardrails.max_allocations:
-        why = (
-            f"a hot call allocates {footprint.allocations:g} times; "
-            f"{guardrails.max_allocations:g} are allowed"
-        )
-        return Verdict("discard", "allocates", EXIT_DISCARD, why)
-    if footprint.peak_rss_mb > guardrails.max_peak_rss_mb:
-        why = (
-            f"peak memory {footprint.peak_rss_mb:.0f} MB; "
-            f"{guardrails.max_peak_rss_mb:.0f} MB are allowed"
-        )
-        return Verdict("discard", "over-memory", EXIT_DISCARD, why)
+    broken = breach(footprint, guardrails, max(c.candidate_ns for c in estimate.combos))
+    if broken is not None:
+        return broken
     worst = estimate.worst
     if not worst.ratio <= guardrails.worst_ratio:
         why = (

@@ -67,7 +67,7 @@ def find(target: Target, focus: str, host_class: str, override: str | None) -> I
                 "commit that has it"
             )
         return found
-    rows = ledger.read(ledger.path(target.folder, focus))
+    rows = ledger.read_any(ledger.path(target.folder, focus))
     best = ledger.best(rows, host_class)
     if best is not None:
         return of_row(target, best)
@@ -104,7 +104,7 @@ def _at_commit(target: Target, name: str, origin: str) -> Incumbent | None:
     return Incumbent(source, IncumbentRef(origin, commit[:12], sha256(source)))
 
 
-def of_row(target: Target, row: ledger.Row) -> Incumbent:
+def of_row(target: Target, row: ledger.AnyRow) -> Incumbent:
     """The kernel a ledger row speaks of: from its record, else from its commit."""
     ref = IncumbentRef(row.status, row.commit, row.kernel_sha256)
     trials = record.folder(target.root, "")

@@ -240,7 +240,7 @@ def _is_kept(setting: Setting) -> bool:
     )
 
 
-def _revocation(found: CallSiteRecord) -> ledger.Row:
+def _revocation(found: CallSiteRecord) -> ledger.AnyRow:
     """A row that takes the keep back: its ratio is the query's."""
     return ledger.revocation(
         found.kernel_sha256,

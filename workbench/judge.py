@@ -22,7 +22,7 @@ from workbench.errors import Infrastructure
 from workbench.forkserver import ForkServer, Servers
 from workbench.lane import POISON, Lane, Plan, plan
 from workbench.oracles import Agreement, Mismatch
-from workbench.targets import Arrays, Target
+from workbench.targets import Arrays, Target, Workload
 
 ANSWER_SECONDS = 20.0
 # The second run of a correctness case starts from other bytes, so that an output that was never
@@ -94,13 +94,16 @@ class Bench:
 def bench(
     target: Target,
     progress: Progress,
-    answer_seconds: float = ANSWER_SECONDS,
+    answer_seconds: float | None = None,
     budget_seconds: float = math.inf,
 ) -> Iterator[tuple[Bench, Servers]]:
     """Take the timing core and start all that a measurement needs; ended whatever happens.
 
-    The budget starts once the core is ours: waiting for others is nobody's fault.
+    The budget starts once the core is ours: waiting for others is nobody's fault. An answer may
+    take as long as the target's guardrails say, or else `ANSWER_SECONDS`.
     """
+    if answer_seconds is None:
+        answer_seconds = target.spec["guardrails"].get("answer_seconds", ANSWER_SECONDS)
     core = max(os.sched_getaffinity(0))
 
     def waiting() -> None:
@@ -146,9 +149,16 @@ def compiling(
 
 
 def check(
-    bench: Bench, kernels: Path, rng: np.random.Generator, *, bounds: bool = False
+    bench: Bench,
+    kernels: Path,
+    rng: np.random.Generator,
+    *,
+    cases: Sequence[Workload] | None = None,
+    bounds: bool = False,
 ) -> Agreement:
     """Hold a variant against the reference on the whole battery; compiles it on the way.
+
+    Other ``cases`` may be given instead of the target's battery.
 
     Raises
     ------
@@ -158,7 +168,7 @@ def check(
         If the kernel raises, dies, needs too much memory or does not answer.
     """
     target, watchdog = bench.target, bench.watchdog
-    cases = list(target.inputs.battery(rng))
+    cases = list(target.inputs.battery(rng)) if cases is None else cases
     worst, bitwise = 0.0, True
     recalls = []
     phase = "bounds" if bounds else "correctness"
@@ -184,6 +194,35 @@ def check(
                 raise Incorrect(f"{case.name}, the same request twice", again)
         bench.progress(phase, len(cases), len(cases))
     return Agreement(worst, bitwise, min(recalls, default=None))
+
+
+def answers(
+    bench: Bench,
+    kernels: Path,
+    cases: Sequence[Workload],
+    rng: np.random.Generator,
+    *,
+    bounds: bool = False,
+) -> Iterator[tuple[Arrays, Arrays]]:
+    """What a variant answers, case by case: the requests that were drawn, and the outputs.
+
+    Raises
+    ------
+    CandidateFailure
+        As in `check`.
+    """
+    with bench.lanes([kernels], plan(cases), checked=kernels if bounds else None) as (lane,):
+        with bench.watchdog.over(lane.runner):
+            lane.runner.receive()
+        for i, case in enumerate(cases):
+            bench.progress("score", i, len(cases))
+            requests = case.requests(rng, case.batch)
+            with bench.watchdog.over(lane.runner):
+                lane.runner.bind(i)
+                lane.runner.prepare(i, case.batch)
+                outputs = _answer(lane, i, requests, POISON)
+            yield requests, outputs
+        bench.progress("score", len(cases), len(cases))
 
 
 def truth(target: Target, fixture: Arrays, requests: Arrays) -> Arrays:

@@ -100,7 +100,7 @@ class Lane:
             "kernels": str(kernels),
             "bench": str(target.folder / target.bench_file),
             "cache_dir": str(kernels.parent / "numba"),
-            "surface": list(target.surface),
+            "surface": [*target.surface, *target.spec.get("optional", {})],
             "combos": [place.as_json() for place in layout.places],
             "state_offset": layout.state_offset,
             "cores": list(cores),

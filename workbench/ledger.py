@@ -9,162 +9,76 @@ else that is wrong in a ledger is refused by file and line.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import datetime
-import math
 import os
-import re
 import secrets
 import stat
 import time
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TypeVar, overload
 
 from filelock import FileLock, Timeout
 
 from workbench.errors import Infrastructure
+from workbench.row import (
+    MISSING,
+    REASONS,
+    STATUSES,
+    AnyRow,
+    Entry,
+    Row,
+    ScoreEntry,
+    ScoreRow,
+    check,
+    kinds,
+    spell,
+    spell_text,
+)
 
-MISSING = "n/a"
+__all__ = [
+    "COLUMNS",
+    "FILES",
+    "MISSING",
+    "REASONS",
+    "ROWS",
+    "STATUSES",
+    "AnyRow",
+    "Entry",
+    "Row",
+    "ScoreEntry",
+    "ScoreRow",
+    "append",
+    "best",
+    "check_appendable",
+    "confirmations",
+    "history",
+    "path",
+    "read",
+    "read_any",
+    "read_table",
+    "revocation",
+    "spell_text",
+]
+
+OneKind = TypeVar("OneKind", bound=AnyRow)
 LOCK_SECONDS = 60.0
 SLACK = 1.05  # see `best`
 # How long a last line must stay torn before it counts as a dead writer's: a row that crosses a page
 # is seen in part while it is written, and 2 ms were too few on a machine with a load of 10.
 SETTLE_SECONDS = 1.0
 
-_QUALITY = (
-    *("commit", "quality", "benchguard", "quality_mean_gap_db", "quality_min_gap_db", "score"),
-    *("status", "description"),
-)
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "performance": (
-        *("commit", "timestamp", "status", "reason", "ratio", "ci_low", "ci_high"),
-        *("ratio_vs_upstream", "worst_ratio", "worst_combo", "geomean_ns", "peak_rss_mb"),
-        *("allocations", "seconds", "host_class", "kernel_sha256", "description"),
-    ),
-    "quality": _QUALITY,
-    "unimplemented": _QUALITY,
-    "mixed": _QUALITY,
+# What each focus remembers of a trial.
+ROWS: dict[str, type[Row] | type[ScoreRow]] = {
+    "performance": Row,
+    "quality": ScoreRow,
+    "unimplemented": ScoreRow,
+    "mixed": ScoreRow,
 }
+COLUMNS = {focus: tuple(kinds(row)) for focus, row in ROWS.items()}
 FILES = {
     focus: "results.tsv" if focus == "performance" else f"results.{focus}.tsv" for focus in COLUMNS
 }
-STATUSES = ("baseline", "keep", "discard", "crash", "revoke")
-REASONS = (
-    *("baseline", "faster", "simpler", "inconclusive", "slower", "worst-combo", "trade-off"),
-    *(
-        "unconfirmed",
-        "call-site",
-        "incorrect",
-        "suspect",
-        "allocates",
-        "over-memory",
-        "over-budget",
-        "policy",
-    ),
-    "infra",
-)
-
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
-_NUMBERS_OF_QUALITY = frozenset(("quality_mean_gap_db", "quality_min_gap_db", "score"))
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of a performance ledger; None is written as ``n/a``, never as 0.
-
-    Attributes
-    ----------
-    commit : str
-        Short commit of the checkout, with ``+`` when the kernel differs from it.
-    timestamp : str
-        When the verdict fell, ISO 8601.
-    status, reason : str
-        One of `STATUSES`, one of `REASONS`.
-    ratio, ci_low, ci_high : float or None
-        Candidate time / incumbent time with its interval; below 1 is faster.
-    ratio_vs_upstream : float or None
-        Candidate time / upstream time, from the same run.
-    worst_ratio : float or None
-        Ratio of the combo where the candidate does worst against the incumbent.
-    worst_combo : str or None
-        That combo, ``shape/distribution``.
-    geomean_ns : float or None
-        Nanoseconds per unit, geometric mean over combos.
-    peak_rss_mb : float or None
-        Peak resident memory of the candidate's process.
-    allocations : float or None
-        Per hot call.
-    seconds : float or None
-        Of the whole trial.
-    host_class : str
-        Figures of different host classes are never compared.
-    kernel_sha256 : str
-        Of the kernel judged; of the kernel cancelled, in a ``revoke`` row.
-    description : str
-        The hypothesis, in one line.
-    """
-
-    commit: str
-    timestamp: str
-    status: str
-    reason: str
-    ratio: float | None
-    ci_low: float | None
-    ci_high: float | None
-    ratio_vs_upstream: float | None
-    worst_ratio: float | None
-    worst_combo: str | None
-    geomean_ns: float | None
-    peak_rss_mb: float | None
-    allocations: float | None
-    seconds: float | None
-    host_class: str
-    kernel_sha256: str
-    description: str
-
-    @classmethod
-    def from_fields(cls, fields: Mapping[str, str]) -> Self:
-        """Parse the text of one line, column by column.
-
-        Raises
-        ------
-        ValueError
-            Naming the column and the value that cannot be read.
-        """
-        _check("performance", fields)
-        values: dict[str, Any] = dict(fields)
-        for column in _FLOATS:
-            values[column] = None if fields[column] == MISSING else float(fields[column])
-        if fields["worst_combo"] == MISSING:
-            values["worst_combo"] = None
-        return cls(**values)
-
-    def to_fields(self) -> dict[str, str]:
-        """Spell every column as text that `from_fields` reads back as the same row.
-
-        Tabs, newlines and control characters in a text become spaces.
-
-        Raises
-        ------
-        ValueError
-            Naming a column that holds no number (NaN, infinity), or an unknown status or reason.
-        """
-        fields = {name: _spell(value) for name, value in dataclasses.asdict(self).items()}
-        _check("performance", fields)
-        return fields
-
-
-@dataclass(frozen=True)
-class Entry(Row):
-    """A row as history sees it: ``revoked`` when a later row cancels its kernel."""
-
-    revoked: bool = False
-
-
-_FLOATS = tuple(f.name for f in dataclasses.fields(Row) if f.type == "float | None")
 
 
 def path(folder: Path, focus: str) -> Path:
@@ -203,7 +117,7 @@ def check_appendable(path: Path) -> None:
             )
 
 
-def append(path: Path, row: Row | Mapping[str, object]) -> None:
+def append(path: Path, row: AnyRow) -> None:
     """Add one row, durably.
 
     A new ledger gets its header. A torn last line, left by a crash, is first moved to
@@ -213,8 +127,8 @@ def append(path: Path, row: Row | Mapping[str, object]) -> None:
     ----------
     path : Path
         A ledger, as `path` names it.
-    row : Row or mapping
-        A `Row` for the performance focus, else a value for every column of `COLUMNS`.
+    row : Row or ScoreRow
+        Of the kind that `ROWS` names for the ledger's focus.
 
     Raises
     ------
@@ -254,8 +168,13 @@ def read(path: Path) -> list[Row]:
         Naming the file, the line, what is wrong and what to do. A torn last line is skipped.
     """
     if _focus(path) != "performance":
-        raise Infrastructure(f"{path.name} holds no performance rows: use ledger.read_table")
+        raise Infrastructure(f"{path.name} holds no performance rows: use ledger.read_any")
     return [Row.from_fields(fields) for fields in read_table(path)]
+
+
+def read_any(path: Path) -> list[AnyRow]:
+    """Read a ledger of any focus, oldest row first, checked like `read`."""
+    return [ROWS[_focus(path)].from_fields(fields) for fields in read_table(path)]
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
@@ -280,7 +199,7 @@ def read_table(path: Path) -> list[dict[str, str]]:
     return rows
 
 
-def best(rows: Iterable[Row], host_class: str) -> Row | None:
+def best(rows: Iterable[OneKind], host_class: str) -> OneKind | None:
     """Return the row a trial of a host class has to beat; None if there is none.
 
     That is the newest kept row or baseline that no later row revokes. A kept row more than 5 %
@@ -288,15 +207,14 @@ def best(rows: Iterable[Row], host_class: str) -> Row | None:
     instance upstream. The slack is there because ``ratio_vs_upstream`` of different runs differs
     by 1-2 %. A baseline always counts: measuring one is a person's explicit act.
     """
-    found: Entry | None = None
-    for entry in history(rows):
+    every = list(rows)
+    found: OneKind | None = None
+    for row, entry in zip(every, history(every), strict=True):
         if entry.host_class != host_class or entry.revoked:
             continue
-        if entry.status == "baseline" or (entry.status == "keep" and not _slower(entry, found)):
-            found = entry
-    if found is None:
-        return None
-    return Row(**{f.name: getattr(found, f.name) for f in dataclasses.fields(Row)})
+        if row.status == "baseline" or (row.status == "keep" and not _slower(row, found)):
+            found = row
+    return found
 
 
 def revocation(
@@ -306,11 +224,12 @@ def revocation(
     *,
     commit: str,
     host_class: str,
-    ratio: float | None,
-    ci_low: float | None,
-    ci_high: float | None,
-) -> Row:
-    """A row that takes a kernel's keep back; ``ratio`` is what took it."""
+    ratio: float | None = None,
+    ci_low: float | None = None,
+    ci_high: float | None = None,
+    focus: str = "performance",
+) -> AnyRow:
+    """A row that takes a kernel's keep back; ``ratio`` is what took it, where a time did."""
     known = {
         "commit": commit,
         "timestamp": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -323,11 +242,13 @@ def revocation(
         "kernel_sha256": kernel_sha256,
         "description": description,
     }
-    unknown = dict.fromkeys(f.name for f in dataclasses.fields(Row))
-    return Row(**{**unknown, **known})  # type: ignore[arg-type]  # the mixed values of a row
+    row = ROWS[focus]
+    unknown = {name: None if "None" in kind else MISSING for name, kind in kinds(row).items()}
+    values = {name: known.get(name, value) for name, value in unknown.items()}
+    return row(**values)  # type: ignore[arg-type]  # the mixed values of a row
 
 
-def confirmations(rows: Iterable[Row], host_class: str) -> int:
+def confirmations(rows: Iterable[AnyRow], host_class: str) -> int:
     """How many keeps a host class has tried to confirm since its newest baseline."""
     count = 0
     for row in rows:
@@ -339,27 +260,36 @@ def confirmations(rows: Iterable[Row], host_class: str) -> int:
     return count
 
 
-def _slower(entry: Row, before: Row | None) -> bool:
+def _slower(entry: AnyRow, before: AnyRow | None) -> bool:
     """Whether a row is clearly slower than another, as far as both were raced with upstream."""
-    if before is None or before.ratio_vs_upstream is None or entry.ratio_vs_upstream is None:
+    if not isinstance(entry, Row) or not isinstance(before, Row):
+        return False
+    if before.ratio_vs_upstream is None or entry.ratio_vs_upstream is None:
         return False
     return entry.ratio_vs_upstream > SLACK * before.ratio_vs_upstream
 
 
-def history(rows: Iterable[Row]) -> list[Entry]:
+@overload
+def history(rows: Iterable[Row]) -> list[Entry]: ...
+@overload
+def history(rows: Iterable[ScoreRow]) -> list[ScoreEntry]: ...
+@overload
+def history(rows: Iterable[AnyRow]) -> Sequence[Entry | ScoreEntry]: ...
+def history(rows: Iterable[AnyRow]) -> Sequence[Entry | ScoreEntry]:
     """Return every row, oldest first, marked when a later ``revoke`` cancels its kernel.
 
     A revocation holds for a kernel on every host class; a kernel judged again after it counts.
     """
     every = list(rows)
     cancelled: set[str] = set()
-    entries: list[Entry] = []
+    entries: list[Entry | ScoreEntry] = []
     for row in reversed(every):
         revoked = row.status != "revoke" and row.kernel_sha256 in cancelled
         if row.status == "revoke":
             cancelled.add(row.kernel_sha256)
-        values = {f.name: getattr(row, f.name) for f in dataclasses.fields(Row)}
-        entries.append(Entry(**values, revoked=revoked))
+        values = {name: getattr(row, name) for name in kinds(type(row))}
+        entry = Entry if isinstance(row, Row) else ScoreEntry
+        entries.append(entry(**{**values, "revoked": revoked}))
     return entries[::-1]
 
 
@@ -374,59 +304,11 @@ def _header(focus: str) -> bytes:
     return "\t".join(COLUMNS[focus]).encode() + b"\n"
 
 
-def spell_text(text: str) -> str:
-    r"""Spell a text so that it stays on one line of any file: what would not becomes a space.
-
-    Examples
-    --------
-    >>> spell_text("two\nlines")
-    'two lines'
-    """
-    # Cc and Cs: control characters and lone surrogates; Zl and Zp: line ends of Unicode.
-    kept = (" " if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") else c for c in text)
-    return "".join(kept).strip()
-
-
-def _spell(value: object) -> str:
-    """Spell a value as one field."""
-    if value is None:
-        return MISSING
-    if isinstance(value, bool | int):
-        return str(int(value))
-    if isinstance(value, float):
-        return repr(float(value))  # float() because a numpy float has another repr
-    return spell_text(str(value))
-
-
-def _check(focus: str, fields: Mapping[str, str]) -> None:
-    """Raise ValueError for a field that is not what its column holds."""
-    numbers: Sequence[str] | frozenset[str] = _FLOATS
-    if focus != "performance":
-        numbers = _NUMBERS_OF_QUALITY
-    for column, text in fields.items():
-        if column in numbers and text != MISSING:
-            if not _NUMBER.fullmatch(text) or not math.isfinite(float(text)):
-                raise ValueError(f"{column} is {text[:40]!r}, not a finite number or {MISSING}")
-        elif column == "status" and text not in STATUSES:
-            raise ValueError(f"status is {text[:40]!r}; there are {', '.join(STATUSES)}")
-        elif column == "reason" and text not in REASONS:
-            raise ValueError(f"reason is {text[:40]!r}; there are {', '.join(REASONS)}")
-        elif column == "timestamp":
-            try:
-                datetime.datetime.fromisoformat(text)
-            except ValueError:
-                raise ValueError(f"timestamp is {text[:40]!r}, not ISO 8601") from None
-
-
-def _line(focus: str, row: Row | Mapping[str, object]) -> bytes:
+def _line(focus: str, row: AnyRow) -> bytes:
     """Spell a row as the bytes of its line."""
     columns = COLUMNS[focus]
     try:
-        if isinstance(row, Row):
-            fields = row.to_fields()
-        else:
-            fields = {name: _spell(value) for name, value in row.items()}
-            _check(focus, fields)
+        fields = row.to_fields()
         if fields.keys() != set(columns):
             odd = ", ".join(sorted(fields.keys() ^ set(columns)))
             raise ValueError(f"columns differ from {FILES[focus]} in {odd}")
@@ -446,9 +328,9 @@ def _parse(focus: str, line: bytes) -> dict[str, str]:
         raise ValueError(f"{len(values)} fields, where {FILES[focus]} has {len(columns)}")
     fields = dict(zip(columns, values, strict=True))
     for column, text in fields.items():
-        if text != _spell(text):
+        if text != spell(text):
             raise ValueError(f"{column} is {text[:40]!r}, with characters no row is written with")
-    _check(focus, fields)
+    check(ROWS[focus], fields)
     return fields
 
 

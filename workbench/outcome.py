@@ -11,7 +11,7 @@ from typing import Any
 from workbench import gate, host, incumbent, judge, ledger, oracles, policy, stats
 from workbench.child import CandidateFailure
 from workbench.gate import Footprint, Verdict
-from workbench.record import Confirmation, Failure, TrialRecord
+from workbench.record import Confirmation, Failure, Score, TrialRecord
 from workbench.setting import Setting
 from workbench.stats import Blocks, Calibration, Estimate
 
@@ -26,6 +26,7 @@ class Outcome:
     estimate: Estimate | None = None
     calibration: Calibration | None = None
     confirmation: Confirmation | None = None
+    score: Score | None = None
     seconds_to_decide: float | None = None
     footprint: Footprint | None = None
     failure: Failure | None = None
@@ -69,11 +70,20 @@ def compose(setting: Setting, outcome: Outcome) -> TrialRecord:
     estimate, footprint, agreement = outcome.estimate, outcome.footprint, outcome.agreement
     measured_on = outcome.calibration or setting.calibration
     figures: dict[str, Any] = {}
-    if estimate is not None and footprint is not None and agreement is not None:
+    if footprint is not None and agreement is not None:
+        figures = {
+            **dataclasses.asdict(footprint),
+            "confinement": outcome.confinement,
+            "max_abs_err": agreement.max_abs_err,
+            "bit_identical": agreement.bitwise,
+            "recall": agreement.recall,
+            "syntax_nodes": policy.syntax_size(setting.source),
+        }
+    if estimate is not None:
         worst = estimate.worst
         if setting.options.mode == "baseline":
             measured_on = stats.calibrate(outcome.crossovers)
-        figures = {
+        figures |= {
             "ratio": estimate.ratio,
             "ci_low": estimate.ci_low,
             "ci_high": estimate.ci_high,
@@ -91,12 +101,6 @@ def compose(setting: Setting, outcome: Outcome) -> TrialRecord:
             "confirmation": outcome.confirmation,
             "seconds_to_decide": outcome.seconds_to_decide,
             "timed_share": outcome.timed_share,
-            "confinement": outcome.confinement,
-            **dataclasses.asdict(footprint),
-            "max_abs_err": agreement.max_abs_err,
-            "bit_identical": agreement.bitwise,
-            "recall": agreement.recall,
-            "syntax_nodes": policy.syntax_size(setting.source),
         }
     stamp = now.strftime("%Y%m%dT%H%M%S%fZ")
     return TrialRecord(
@@ -122,6 +126,7 @@ def compose(setting: Setting, outcome: Outcome) -> TrialRecord:
         calibration=measured_on,
         seconds=outcome.seconds,
         failure=outcome.failure,
+        score=outcome.score,
         warnings=outcome.warnings,
         **{name: finite(value) for name, value in figures.items()},
     )
@@ -132,7 +137,29 @@ def finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def row_of(done: TrialRecord) -> ledger.Row:
+def row_of(done: TrialRecord) -> ledger.AnyRow:
     """The ledger's view of a record: the columns it shares with it."""
-    names = [f.name for f in dataclasses.fields(ledger.Row)]
-    return ledger.Row(**{name: getattr(done, name) for name in names})
+    row = ledger.ROWS[done.focus]
+    if row is ledger.Row:
+        return ledger.Row(**{name: getattr(done, name) for name in ledger.COLUMNS[done.focus]})
+    score = done.score
+    right = {None: ledger.MISSING, True: "pass", False: "fail"}
+    # Whoever is incorrect or crashed came no further; guardrails are asked of what is right.
+    correct = None if done.reason in ("policy", "infra") else done.max_abs_err is not None
+    guarded = done.reason not in ("allocates", "over-memory", "over-time") if correct else None
+    return ledger.ScoreRow(
+        commit=done.commit,
+        quality=right[correct],
+        benchguard=right[guarded],
+        quality_mean_gap_db=score.mean_gap_db if score else None,
+        quality_min_gap_db=score.min_gap_db if score else None,
+        transition_snr_db=score.transition_snr_db if score else None,
+        open_features=float(len(score.open_features)) if score else None,
+        score=score.value if score else None,
+        status=done.status,
+        reason=done.reason,
+        timestamp=done.timestamp,
+        host_class=done.host_class,
+        kernel_sha256=done.kernel_sha256,
+        description=done.description,
+    )

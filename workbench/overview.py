@@ -94,17 +94,20 @@ def best(name: str, focus: str = "performance", root: Path | None = None) -> dic
     """
     target = target_folders.load(name, root)
     machine = host_class(target)
-    found = ledger.best(ledger.read(ledger.path(target.folder, focus)), machine)
+    found = ledger.best(ledger.read_any(ledger.path(target.folder, focus)), machine)
     if found is None:
-        raise Usage(f"{name} has no kept row on host class {machine}: run `workbench init {name}`")
+        option = "" if focus == "performance" else f" --focus {focus}"
+        raise Usage(
+            f"{name} has no kept row on host class {machine}: run `workbench init {name}{option}`"
+        )
     return dataclasses.asdict(found)
 
 
-def has_baseline(name: str, root: Path | None = None) -> bool:
+def has_baseline(name: str, focus: str = "performance", root: Path | None = None) -> bool:
     """Whether this host class has measured a target's baseline."""
     target = target_folders.load(name, root)
     machine = host_class(target)
-    rows = ledger.read(ledger.path(target.folder, "performance"))
+    rows = ledger.read_any(ledger.path(target.folder, focus))
     return any(row.status == "baseline" and row.host_class == machine for row in rows)
 
 
@@ -114,7 +117,7 @@ def history(
     """Every row of a ledger, oldest first, with ``this_host`` added."""
     target = target_folders.load(name, root)
     machine = host_class(target)
-    rows = ledger.history(ledger.read(ledger.path(target.folder, focus)))
+    rows = ledger.history(ledger.read_any(ledger.path(target.folder, focus)))
     return [{**dataclasses.asdict(row), "this_host": row.host_class == machine} for row in rows]
 
 

@@ -97,6 +97,38 @@ class Confirmation:
 
 
 @dataclass(frozen=True)
+class Score:
+    """What a trial of another focus than performance is judged by; higher is better.
+
+    Attributes
+    ----------
+    value : float
+        The focus's score, see `workbench.scoring.value`.
+    incumbent_value : float or None
+        The incumbent's, from the same run; None for a baseline.
+    mean_gap_db, min_gap_db : float
+        Quality above upstream's, mean and least over ``cells``.
+    transition_snr_db : float or None
+        Least quality where the stream changes its frame size or bandwidth.
+    cells : mapping of str to float
+        The gap of each cell, dB.
+    open_features : tuple of str
+        Features that fail their judge.
+    features : int
+        How many features are judged.
+    """
+
+    value: float
+    incumbent_value: float | None
+    mean_gap_db: float
+    min_gap_db: float
+    transition_snr_db: float | None
+    cells: Mapping[str, float]
+    open_features: tuple[str, ...]
+    features: int
+
+
+@dataclass(frozen=True)
 class TrialRecord:
     """Everything known about one trial. Times are ns per request, ratios below 1 are faster.
 
@@ -146,6 +178,7 @@ class TrialRecord:
     d_min: tuple[float, ...] = ()
     clock_gap: float | None = None
     confirmation: Confirmation | None = None
+    score: Score | None = None
     seconds_to_decide: float | None = None
     timed_share: float | None = None
     confinement: tuple[str, ...] = ()

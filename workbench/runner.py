@@ -158,9 +158,12 @@ class Runner:
         self.variant = self.surface()
 
     def surface(self) -> types.ModuleType:
-        """The kernel's surface and no more; what ``setup`` returns is moved into the arena."""
-        variant = types.ModuleType("kernels")
-        vars(variant).update({name: getattr(self.kernels, name) for name in self.job["surface"]})
+        """The kernel's surface and no more; what ``setup`` returns is moved into the arena.
+
+        Functions that are optional may be missing; the policy saw to the others.
+        """
+        variant, made = types.ModuleType("kernels"), vars(self.kernels)
+        vars(variant).update({name: made[name] for name in self.job["surface"] if name in made})
         setup = getattr(variant, "setup", None)
         # A whole query sets up many states, in compiled code: they stay where they are.
         if setup and not self.job["query"]:

@@ -73,12 +73,13 @@ def settle(target: Target, options: Options) -> Setting:
     """Check everything that can be checked before the first slow step."""
     if options.mode not in MODES:
         raise Usage(f"no mode {options.mode!r}; there are: {', '.join(MODES)}")
-    focuses = target.spec.get("focuses", ["performance"])
-    if options.focus not in focuses:
-        raise Usage(f"{target.name} has no focus {options.focus!r}; it has: {', '.join(focuses)}")
+    if options.focus not in target.focuses:
+        raise Usage(
+            f"{target.name} has no focus {options.focus!r}; it has: {', '.join(target.focuses)}"
+        )
     require_answers(target)
     rows_path = ledger.path(target.folder, options.focus)
-    rows = ledger.read(rows_path)
+    rows = ledger.read_any(rows_path)
     ledger.check_appendable(rows_path)
     record.check_writable(target.root)
     policy.verify_committed(target.root, target.folder)
@@ -87,9 +88,10 @@ def settle(target: Target, options: Options) -> Setting:
     machine = host.current(digest)
     baselines = [r for r in rows if r.status == "baseline" and r.host_class == machine.id]
     if options.mode == "baseline" and baselines and not options.rebaseline:
+        spelt = "" if options.focus == "performance" else f" --focus {options.focus}"
         raise Usage(
             f"{target.name} has a baseline on this host class ({baselines[-1].timestamp}); "
-            f"`workbench init {target.name} --rebaseline` measures a new one"
+            f"`workbench init {target.name}{spelt} --rebaseline` measures a new one"
         )
     source = policy.read_source(target.kernels_path)
     if options.mode == "baseline":
@@ -135,5 +137,6 @@ def guardrails(target: Target) -> Guardrails:
     try:
         return Guardrails(**target.spec["guardrails"])
     except (KeyError, TypeError) as error:
-        wanted = ", ".join(f.name for f in dataclasses.fields(Guardrails))
+        fields = dataclasses.fields(Guardrails)
+        wanted = ", ".join(f.name for f in fields if f.default is dataclasses.MISSING)
         raise Infrastructure(f"[guardrails] of {target.name} must name exactly {wanted}") from error

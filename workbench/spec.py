@@ -77,6 +77,10 @@ class Guardrails(TypedDict):
     max_peak_rss_mb: Positive
     worst_ratio: Positive
     budget_seconds: Positive
+    # of a request in the slowest combo; the limits above need no machine's speed
+    max_ns: NotRequired[Positive]
+    # how long one call may take, with the compilation of what it calls
+    answer_seconds: NotRequired[Positive]
 
 
 @with_config(ConfigDict(extra="allow"))
@@ -111,6 +115,8 @@ class Spec(TypedDict):
         ]
     ]
     surface: Annotated[dict[Identifier, list[Identifier]], Field(min_length=1)]
+    # functions that a kernel may have besides: open features ask for them
+    optional: NotRequired[dict[Identifier, list[Identifier]]]
     oracle: Annotated[Bitwise | MaxAbsErr | TopK | Recall | Parity, Field(discriminator="kind")]
     guardrails: Guardrails
     upstream: NotRequired[Upstream]

@@ -36,6 +36,8 @@ JUDGE_FILES = (
     "callsite.py",
 )
 FILES = (*JUDGE_FILES, "kernels.py", "program.md")
+# The judge's, of targets with other focuses than performance.
+SCORES, FEATURES, FEATURE_LIST = "score.py", "features.py", "features.toml"
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,11 @@ class Target:
     bench_file: str = "bench.py"
     truth_file: str = "reference.py"
 
+    def at_feature(self) -> Target:
+        """This target as its features are judged: with a bind, truth and oracle of their own."""
+        spec = {**self.spec, "oracle": self.features.ORACLE}
+        return replace(self, spec=spec, bench_file=FEATURES, truth_file=FEATURES)
+
     def at_call_site(self) -> Target:
         """This target as the whole query around it: another bind, another truth and oracle."""
         file = "callsite.py"
@@ -106,6 +113,11 @@ class Target:
         """Functions every variant exports, with their argument names, in call order."""
         surface: Mapping[str, list[str]] = self.spec["surface"]
         return surface
+
+    @property
+    def focuses(self) -> list[str]:
+        """What its trials may be judged by."""
+        return list(self.spec.get("focuses", ["performance"]))
 
     @property
     def kernels_path(self) -> Path:
@@ -143,6 +155,16 @@ class Target:
     def callsite(self) -> types.ModuleType:
         """The real query around the kernel."""
         return self.load_module("callsite.py")
+
+    @cached_property
+    def score(self) -> types.ModuleType:
+        """What a kernel is worth besides its time, see `workbench.scoring`."""
+        return self.load_module(SCORES)
+
+    @cached_property
+    def features(self) -> types.ModuleType:
+        """What a kernel may lack yet, see `workbench.features`."""
+        return self.load_module(FEATURES)
 
     @cached_property
     def kernels(self) -> types.ModuleType:

@@ -15,6 +15,7 @@ from workbench import (
     locks,
     policy,
     record,
+    scoring,
     stats,
 )
 from workbench import outcome as outcomes
@@ -70,7 +71,7 @@ def run(
             # The row is last: a trial killed in here leaves no row without its record, and no
             # baseline without its calibration.
             record.write(target.root, done, setting.source, outcome.blocks)
-            if done.status == "baseline":
+            if done.status == "baseline" and outcome.crossovers:
                 calibration.save(target, done.host_class, stats.calibrate(outcome.crossovers))
             ledger.append(ledger.path(target.folder, options.focus), outcomes.row_of(done))
     return done
@@ -98,7 +99,10 @@ def judge_candidate(setting: Setting, progress: judge.Progress) -> Outcome:
     with judge.bench(setting.target, note, budget_seconds=budget) as (bench, servers):
         begin = time.monotonic()  # waiting for others is nobody's fault
         try:
-            outcome = comparison.compare(setting, bench, servers)
+            if setting.options.focus == "performance":
+                outcome = comparison.compare(setting, bench, servers)
+            else:
+                outcome = scoring.compare(setting, bench, servers)
         except judge.Incorrect as error:
             outcome = outcomes.incorrect(error)
         except CandidateFailure as error:

@@ -16,7 +16,6 @@ from workbench.agents import asked as loop
 from workbench.agents.asked import NOTHING_LEFT
 from workbench.agents.tunable import TUNE, Mark, Value, describe, marks, replaced, values_of
 from workbench.errors import Infrastructure, Usage, WorkbenchError
-from workbench.ledger import Row
 from workbench.overview import host_class
 
 Values = dict[str, Value]
@@ -33,7 +32,7 @@ def main() -> int:
         known = marks(source)
         if not known:
             raise Usage(f"{path} marks no constant: NAME = 16  # tune: 8, 16, 32")
-        rows = ledger.read(ledger.path(asked.target.folder, asked.focus))
+        rows = ledger.read_any(ledger.path(asked.target.folder, asked.focus))
         tried = history(rows, host_class(asked.target), known)
         values = propose(known, tried)
         if values is None:
@@ -47,9 +46,9 @@ def main() -> int:
 
 
 def history(
-    rows: Sequence[Row], host_class: str, known: Sequence[Mark]
+    rows: Sequence[ledger.AnyRow], host_class: str, known: Sequence[Mark]
 ) -> list[tuple[Values, float | None]]:
-    """What was tried of the kernel as it is, and each time over upstream's; None for a failure.
+    """What was tried of the kernel as it is, and what each cost; None for a failure.
 
     Rows before the last keep of another kind are of another kernel.
     """
@@ -65,8 +64,15 @@ def history(
     for row in since:
         values = values_of(row.description)
         if values is not None and values.keys() == names:
-            found.append((values, row.ratio_vs_upstream))
+            found.append((values, _cost(row)))
     return found
+
+
+def _cost(row: ledger.AnyRow) -> float | None:
+    """What to make small: the time over upstream's, or a score below zero."""
+    if isinstance(row, ledger.Row):
+        return row.ratio_vs_upstream
+    return None if row.score is None else -row.score
 
 
 def propose(

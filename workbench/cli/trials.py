@@ -25,11 +25,24 @@ def complete_target(prefix: str) -> list[str]:
     return [name for name in targets.names() if name.startswith(prefix)]
 
 
+def complete_focus(prefix: str) -> list[str]:
+    """Focuses for the shell's tab key."""
+    from workbench import ledger
+
+    return [name for name in ledger.COLUMNS if name.startswith(prefix)]
+
+
 TargetName = Annotated[
     str, typer.Argument(help="A folder under targets/.", autocompletion=complete_target)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
-Focus = Annotated[str, typer.Option(help="Which ledger.")]
+Focus = Annotated[
+    str,
+    typer.Option(
+        help="What is judged, and which ledger: performance, quality, unimplemented, mixed.",
+        autocompletion=complete_focus,
+    ),
+]
 Rebaseline = Annotated[bool, typer.Option("--rebaseline", help="Measure the baseline again.")]
 
 
@@ -90,6 +103,7 @@ def init(
         bool, typer.Option("--all", help="Every target that has no baseline here.")
     ] = False,
     rebaseline: Rebaseline = False,
+    focus: Focus = "performance",
     as_json: Json = False,
 ) -> None:
     """Start a ledger on this machine: measure the baseline and calibrate the judge.
@@ -102,10 +116,12 @@ def init(
 
     if bool(names) == every:
         raise Usage("name targets, or say --all: workbench init pq_l2")
-    names = names or [n for n in targets.names() if rebaseline or not overview.has_baseline(n)]
+    if not names:
+        having = [n for n in targets.names() if focus in targets.load(n).focuses]
+        names = [n for n in having if rebaseline or not overview.has_baseline(n, focus)]
     if not names:
         typer.echo("every target has a baseline on this host class; --rebaseline measures new ones")
-    options = Options(mode="baseline", rebaseline=rebaseline)
+    options = Options(mode="baseline", focus=focus, rebaseline=rebaseline)
     worst = 0
     for name in names:
         record = _run(name, options, quiet=as_json)
@@ -176,15 +192,16 @@ def history(target: TargetName, focus: Focus = "performance", as_json: Json = Fa
     from rich.text import Text
 
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("when", "verdict", "ratio", "vs upstream"):
+    columns = {"ratio": "ratio", "ratio_vs_upstream": "vs upstream"}
+    if focus != "performance":
+        columns = {"score": "score", "quality_mean_gap_db": "mean gap, dB"}
+    for heading in ("when", "verdict", *columns.values()):
         table.add_column(heading, no_wrap=True)
     table.add_column("what was tried", overflow="fold")
     for row in rows:
         verdict = row["status"] if row["status"] == row["reason"] else row["reason"]
         mark = "+" if row["status"] in ("keep", "baseline") else "-"
-        numbers = [
-            "" if row[k] is None else f"{row[k]:.4f}" for k in ("ratio", "ratio_vs_upstream")
-        ]
+        numbers = ["" if row[k] is None else f"{row[k]:.4f}" for k in columns]
         table.add_row(
             row["timestamp"][5:16].replace("T", " "),
             f"{mark} {verdict}",
@@ -238,6 +255,16 @@ def _lines(record: TrialRecord) -> Iterator[str]:
             f"{record.allocations:g} allocations, {record.peak_rss_mb:.0f} MB, "
             f"{record.seconds:.1f} s"
         )
+    if record.score is not None:
+        found = record.score
+        transition = found.transition_snr_db
+        yield (
+            f"quality {found.mean_gap_db:+.4f} dB beside upstream's on average, "
+            f"{found.min_gap_db:+.4f} dB at least, {len(found.cells)} cells"
+            + ("" if transition is None else f"; {transition:.2f} dB around changes")
+        )
+        if found.features:
+            yield f"open features: {len(found.open_features)} of {found.features}"
     if record.failure is not None and record.failure.untrusted_output:
         yield f"the kernel printed (untrusted): {record.failure.untrusted_output!r}"
     for warning in record.warnings:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from workbench import git
 from workbench.errors import Refused
-from workbench.targets import JUDGE_FILES
+from workbench.targets import FEATURE_LIST, FEATURES, JUDGE_FILES, SCORES
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -41,7 +41,8 @@ JUDGE_MODULES = (
         "comparison",
         "forkserver",
     ),
-    *("spec", "git", "ticks", "roofline", "spinning", "sandbox", "files", "parity", "opus"),
+    *("spec", "git", "ticks", "roofline", "spinning", "sandbox", "files", "parity", "opus", "row"),
+    *("scoring", "features"),
 )
 # Runs whenever the judge is imported, so it must be the committed one; but it lists the whole
 # package and changes with it, so it is no part of the digest that makes figures comparable.
@@ -154,6 +155,10 @@ def _paths(root: Path, target_folder: Path) -> dict[str, Path]:
                 f"the judge's file {name} is missing: `git checkout HEAD -- {name}` restores it"
             )
         found[name] = path
+    for file in (SCORES, FEATURES, FEATURE_LIST):
+        path = folder / file
+        if path.is_file() or path.is_symlink():
+            found[path.relative_to(root).as_posix()] = path
     # Some inputs come from recorded pages; a manifest pins the sha256 of all it recorded.
     for path in root.glob(f"snapshots/*/{folder.name}/manifest.json"):
         found[path.relative_to(root).as_posix()] = path

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 from collections.abc import Sequence
 
-from workbench import incumbent, ledger, policy, record, targets
+from workbench import incumbent, ledger, record, targets
 from workbench.errors import Infrastructure, WorkbenchError
 from workbench.research import claimed, claims, worktree
 from workbench.research.claim import Attempt
@@ -61,8 +61,6 @@ def finished(work: Workplace, state: State) -> State:
 
 def is_judged(work: Workplace, row: Row) -> bool:
     """Whether a trial's record says the same as a row."""
-    if work.focus != "performance":  # such a row does not say which record is its
-        return True
     trials = record.folder(work.root, "")
     for path in trials.glob(f"*-{work.name}-{row['kernel_sha256'][:8]}/trial.json"):
         with contextlib.suppress(WorkbenchError):
@@ -79,11 +77,7 @@ def bring_home(work: Workplace, new: Sequence[Row], why: str) -> None:
     """
     known = ledger.read_table(work.ledger)
     for fields in new:
-        if work.focus != "performance":
-            if fields not in known:
-                ledger.append(work.ledger, fields)
-            continue
-        row = ledger.Row.from_fields(fields)
+        row = ledger.ROWS[work.focus].from_fields(fields)
         if fields not in known:
             ledger.append(work.ledger, row)
         said = f"loop: the agent {why}"
@@ -99,9 +93,7 @@ def bring_home(work: Workplace, new: Sequence[Row], why: str) -> None:
                 said,
                 commit=row.commit,
                 host_class=row.host_class,
-                ratio=None,
-                ci_low=None,
-                ci_high=None,
+                focus=work.focus,
             )
             ledger.append(work.ledger, back)
 
@@ -120,10 +112,7 @@ def unusable(new: Sequence[Row], judged: Sequence[Row], work: Workplace) -> str:
 def commit(work: Workplace, row: Row, head: str) -> str:
     """Commit the kernel as it was judged, alone and on the last keep, whatever else was done."""
     target = targets.load(work.name, work.root)
-    if work.focus == "performance":
-        source = incumbent.of_row(target, ledger.Row.from_fields(row)).source
-    else:  # such a row does not name its kernel
-        source = policy.read_source(work.target.kernels_path)
+    source = incumbent.of_row(target, ledger.ROWS[work.focus].from_fields(row)).source
     worktree.reset(work.root, work.place, work.branch, head)
     file = target.kernels_path.relative_to(work.root).as_posix()
     return worktree.commit_file(work.place, file, source, f"{work.name}: {row['description']}")
@@ -156,6 +145,6 @@ def attempt(row: Row) -> Attempt:
 def spell(row: Row) -> str:
     """A trial in one line."""
     reason = f" ({row['reason']})" if "reason" in row else ""
-    ratio = row.get("ratio", ledger.MISSING)
-    measured = "" if ratio == ledger.MISSING else f" {float(ratio):.4f}"
+    measured = row.get("ratio", row.get("score", ledger.MISSING))
+    measured = "" if measured == ledger.MISSING else f" {float(measured):.4f}"
     return f"{row['status']}{reason}{measured}  {row['description']}"

@@ -151,9 +151,10 @@ def run(
 def prepare(plan: Plan, root: Path, name: str) -> Workplace:
     """The loop's worktree, with a baseline to beat."""
     target = targets.load(plan.target, root)
-    focuses = target.spec.get("focuses", ["performance"])
-    if plan.focus not in focuses:
-        raise Usage(f"{target.name} has no focus {plan.focus!r}; it has: {', '.join(focuses)}")
+    if plan.focus not in target.focuses:
+        raise Usage(
+            f"{target.name} has no focus {plan.focus!r}; it has: {', '.join(target.focuses)}"
+        )
     host_class = overview.host_class(target)
     path = ledger.path(target.folder, plan.focus)
     rows = ledger.read_table(path)

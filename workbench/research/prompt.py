@@ -57,14 +57,15 @@ def known(target: Target, focus: str, rows: Rows, host_class: str) -> list[str]:
 
 def best(rows: Rows, focus: str, host_class: str) -> str:
     """The kernel to beat, in one line."""
-    if focus != "performance":  # those ledgers have no host class: what is kept is kept
-        kept = [row for row in rows if row["status"] in ("keep", "baseline")]
-        return f"{kept[-1]['status']}: {kept[-1]['description']}" if kept else NOTHING
-    row = ledger.best(map(ledger.Row.from_fields, rows), host_class)
+    kind = ledger.ROWS[focus]
+    row = ledger.best([kind.from_fields(fields) for fields in rows], host_class)
     if row is None:
         return NOTHING
-    ratio = row.ratio_vs_upstream
-    against = "" if ratio is None else f", {ratio:.3f} of upstream's time"
+    against = ""
+    if isinstance(row, ledger.ScoreRow):
+        against = "" if row.score is None else f", a score of {row.score:.4f}"
+    elif row.ratio_vs_upstream is not None:
+        against = f", {row.ratio_vs_upstream:.3f} of upstream's time"
     return f"{row.status}: {row.description or 'the committed kernel'}{against}"
 
 
@@ -73,8 +74,8 @@ def attempts(rows: Rows) -> str:
     lines = []
     for row in reversed(rows[-ATTEMPTS:]):
         reason = f" ({row['reason']})" if row.get("reason", row["status"]) != row["status"] else ""
-        ratio = row.get("ratio", ledger.MISSING)
-        measured = "" if ratio == ledger.MISSING else f", ratio {float(ratio):.4f}"
+        what = "score" if "score" in row else "ratio"
+        measured = "" if row[what] == ledger.MISSING else f", {what} {float(row[what]):.4f}"
         lines.append(f"> {row['status']}{reason}{measured}: {row['description']}")
     return "\n".join(lines) or "None."
 

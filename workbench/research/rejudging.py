@@ -105,7 +105,7 @@ def remember(
                 ledger.append(path, _revocation(done, failed))
 
 
-def _revocation(done: TrialRecord, why: str) -> ledger.Row:
+def _revocation(done: TrialRecord, why: str) -> ledger.AnyRow:
     return ledger.revocation(
         done.kernel_sha256,
         "suspect",
