@@ -1,7 +1,7 @@
 """How a frame's bits are shared out (RFC 6716, section 4.3.3): the same rule in both directions.
 
-Everything is in eighths of a bit. ``encode`` says whether the few flags of the rule are written or
-read; what an encoder may choose comes in by the arguments, and what was read or chosen comes out
+Everything is in eighths of a bit. ``encode`` is 1 where the few flags of the rule are written, None
+where they are read; what an encoder may choose comes in by the arguments, what was chosen comes out
 in ``plan`` (`workbench.opus.plan`). ``lm`` is log2(frame size / 120).
 """
 
@@ -69,7 +69,7 @@ def find_capacities(plan: Any, channels: int, lm: int) -> None:
 def code_resolutions(
     coder: Any,
     packet: Any,
-    encode: int,
+    encode: Any,
     plan: Any,
     start: int,
     end: int,
@@ -105,7 +105,7 @@ def code_resolutions(
 def code_boosts(
     coder: Any,
     packet: Any,
-    encode: int,
+    encode: Any,
     plan: Any,
     start: int,
     end: int,
@@ -246,11 +246,12 @@ def _worth_coding(
     band that has a signal.
     """
     if band <= start + 1:
-        return True
+        return 1
     depth = 0
     if band >= _FIRST_SHALLOW:
         depth = 7 if band < previous else 9
-    return bits > depth * (width << lm) * BIT >> 4 and band <= bandwidth
+    enough = bits > depth * (width << lm) * BIT >> 4 and band <= bandwidth
+    return 1 if enough else 0
 
 
 @njit()
@@ -321,7 +322,7 @@ def _split_fine(plan: Any, start: int, end: int, channels: int, lm: int) -> None
 def allocate(
     coder: Any,
     packet: Any,
-    encode: int,
+    encode: Any,
     plan: Any,
     start: int,
     end: int,
@@ -338,8 +339,8 @@ def allocate(
     ----------
     coder, packet
         The range coder's state and its buffer.
-    encode : int
-        1 to write the flags for skipped bands, intensity and dual stereo, 0 to read them.
+    encode : int or None
+        1 to write the flags for skipped bands, intensity and dual stereo, None to read them.
     plan : i64[PLAN]
         In: `CAPACITIES`, `BOOSTS`; to write, also `INTENSITY` and `DUAL`, the wish.
         Out: `SHAPE_BITS`, `FINE_BITS`, `PRIORITY`, `BALANCE`, `INTENSITY`, `DUAL`, `CODED`.
@@ -385,9 +386,9 @@ def allocate(
         bits = plan[SHAPE_BITS + band] + each * width + rest
         # With less than this the band is skipped without a word.
         if bits >= max(plan[THRESHOLD + band], floor + BIT):
-            keep = 0
-            if encode and _worth_coding(band, start, lm, bits, width, previous, bandwidth):
-                keep = 1
+            keep: Any = 0
+            if encode is not None:
+                keep = _worth_coding(band, start, lm, bits, width, previous, bandwidth)
             if code_bit(coder, packet, encode, keep, 1):
                 break
             taken += BIT

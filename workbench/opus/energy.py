@@ -1,8 +1,9 @@
 """Energy of the bands, coarse, fine and final (RFC 6716, section 4.3.2).
 
-``energies`` is f32[2 * 21], channel after channel: log2 of a band's energy less its mean
-(`workbench.opus.tables.MEAN_ENERGIES`). Coarse coding predicts it from what is there, which is the
-frame before, and puts the new frame in its place; the other steps add to it.
+``energies`` is f32[`ENERGIES`]: log2 of each band's energy less its mean
+(`workbench.opus.tables.MEAN_ENERGIES`), channel after channel; behind it, so far as a decoder keeps
+them, those of frames before, as the offsets say. Coarse coding predicts energies from what is
+there, which is the frame before, and puts the new frame in its place; the other steps add to it.
 
 To write, ``errors`` f32[2 * 21] holds what is not coded yet.
 """
@@ -40,6 +41,11 @@ from workbench.opus.tables import (
 )
 
 __all__ = [
+    "BACKGROUND",
+    "EARLIER",
+    "ENERGIES",
+    "PREVIOUS",
+    "allow_for_loss",
     "decode_coarse",
     "decode_final",
     "decode_fine",
@@ -48,10 +54,40 @@ __all__ = [
     "encode_fine",
 ]
 
+# The frame before, the one before that, and the quietest lately.
+PREVIOUS = 1 * 2 * BANDS
+EARLIER = 2 * 2 * BANDS
+BACKGROUND = 3 * 2 * BANDS
+ENERGIES = 4 * 2 * BANDS
+
 # What prediction starts from at least.
 _FLOOR = np.float32(-9.0)
 _DEEPEST = np.float32(-28.0)
+# What `allow_for_loss` lets energies fall to.
+_LOWEST = np.float32(-20.0)
 _HALF = np.float32(0.5)
+
+
+@njit()
+def allow_for_loss(energies: Any, start: int, end: int, lm: int, missing: int) -> None:
+    """Make the energies that the next frame is predicted from safe after frames were lost.
+
+    What was falling goes on falling, by 2 a frame at most; the rest takes the least of the last
+    three frames. Short frames, which vary more, lose a bit on top. As libopus 1.6 does.
+
+    ``missing`` is how long frames were missing, in blocks of 2.5 ms.
+    """
+    frames = min(10, missing >> lm)
+    margin = np.float32(1.5) if lm == 0 else np.float32(0.5) if lm == 1 else np.float32(0)
+    for at in range(2 * BANDS):
+        if start <= at % BANDS < end:
+            now, one, two = energies[at], energies[PREVIOUS + at], energies[EARLIER + at]
+            if now < max(one, two):
+                slope = min(max(one - now, _HALF * (two - now)), np.float32(2))
+                now = max(now - max(np.float32(0), np.float32(1 + frames) * slope), _LOWEST)
+            else:
+                now = min(now, one, two)
+            energies[at] = now - margin
 
 
 @njit()

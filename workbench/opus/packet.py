@@ -17,6 +17,7 @@ __all__ = [
     "MAX_FRAME_BYTES",
     "OPUS_BAD_ARG",
     "OPUS_BUFFER_TOO_SMALL",
+    "OPUS_INTERNAL_ERROR",
     "OPUS_INVALID_PACKET",
     "OPUS_UNIMPLEMENTED",
     "SILK",
@@ -29,6 +30,7 @@ __all__ = [
 
 OPUS_BAD_ARG = -1
 OPUS_BUFFER_TOO_SMALL = -2
+OPUS_INTERNAL_ERROR = -3
 OPUS_INVALID_PACKET = -4
 # Ours, for a packet in a mode that is not there; libopus has the mode.
 OPUS_UNIMPLEMENTED = -5

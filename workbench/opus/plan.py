@@ -1,7 +1,6 @@
 """What is known of a frame's bands before their shapes: one flat array of integers.
 
-``plan`` is i64[`PLAN`]. The names are offsets; those in the upper half are followed by one element
-for each band.
+``plan`` is i64[`PLAN`]. The names are offsets; down to `THRESHOLD`, each starts one element a band.
 """
 
 from __future__ import annotations
@@ -16,14 +15,17 @@ __all__ = [
     "DUAL",
     "FINE_BITS",
     "INTENSITY",
+    "LEFT",
     "LOWER",
     "MASKS",
     "PLAN",
     "PRIORITY",
+    "SEED",
     "SHAPE_BITS",
     "SPAN",
     "TF",
     "THRESHOLD",
+    "WAITING",
 ]
 
 # Eighths of a bit for the shape of each band, both channels together.
@@ -50,4 +52,9 @@ BALANCE = 11 * BANDS
 INTENSITY = BALANCE + 1
 DUAL = BALANCE + 2
 CODED = BALANCE + 3
-PLAN = BALANCE + 5
+# What is left of the frame while shapes are read, in eighths, and the state of the noise.
+LEFT = BALANCE + 4
+SEED = BALANCE + 5
+# Halves of bands that wait for their turn while the other half is read.
+WAITING = BALANCE + 6
+PLAN = WAITING + 5 * 12

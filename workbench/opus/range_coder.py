@@ -490,18 +490,21 @@ def finish_encoder(coder: Any, packet: Any) -> None:
 
 
 @njit()
-def code_bit(coder: Any, packet: Any, encode: int, bit: int, logp: int) -> int:
-    """Write ``bit``, or read one, and return it: for rules that both directions share."""
-    if encode:
+def code_bit(coder: Any, packet: Any, encode: Any, bit: int, logp: int) -> int:
+    """Write ``bit``, or read one where ``encode`` is None, and return it.
+
+    None is a type of its own, so a rule that both directions share is compiled for one of them.
+    """
+    if encode is not None:
         encode_bit(coder, packet, bit, logp)
         return bit
     return decode_bit(coder, packet, logp)
 
 
 @njit()
-def code_uint(coder: Any, packet: Any, encode: int, number: int, total: int) -> Any:
-    """Write ``number``, or read one, and return it."""
-    if encode:
+def code_uint(coder: Any, packet: Any, encode: Any, number: int, total: int) -> Any:
+    """Write ``number``, or read one where ``encode`` is None, and return it."""
+    if encode is not None:
         encode_uint(coder, packet, number, total)
         return number
     return decode_uint(coder, packet, total)
