@@ -14,6 +14,7 @@ from workbench.record import TrialRecord
 KEYS = (
     *("status", "reason", "ratio", "ci_low", "ci_high", "ratio_vs_upstream"),
     *("worst_ratio", "worst_combo", "geomean_ns", "peak_rss_mb", "allocations"),
+    "score",
     *("max_abs_err", "bit_identical", "processes", "seconds", "exit_code"),
     *("target", "mode", "focus", "incumbent", "commit", "kernel_sha256", "host_class", "seed"),
     "record",
@@ -50,6 +51,7 @@ def key_values(record: TrialRecord) -> str:
     """
     values = {
         **{f.name: getattr(record, f.name) for f in dataclasses.fields(record)},
+        "score": record.score and record.score.value,
         "incumbent": f"{record.incumbent.origin} {record.incumbent.kernel_sha256[:8]}",
         "record": f"reports/trials/{record.id}",
     }
@@ -70,6 +72,14 @@ def verdict(record: TrialRecord) -> str:
             f"{record.ratio_vs_upstream:.4f} x upstream's time "
             f"({record.ci_low_vs_upstream:.4f} to {record.ci_high_vs_upstream:.4f})"
         )
+    if record.score is not None:
+        score = record.score
+        lines.append(
+            f"quality {score.mean_gap_db:+.4f} dB beside upstream's on average, "
+            f"{score.min_gap_db:+.4f} dB at least"
+        )
+        if score.open_features:
+            lines.append(f"open features: {', '.join(score.open_features)}")
     return "\n".join([*lines, *(f"warning: {doubt}" for doubt in record.warnings)])
 
 
@@ -98,11 +108,16 @@ def mismatch(record: TrialRecord) -> str:
 def combo_table(record: TrialRecord) -> pd.DataFrame:
     """One row a combo: its ratio with interval, and the median times per request in us.
 
+    Of a trial that is judged by a score, one row a cell: its gap in dB, the worst first.
+
     Returns
     -------
     DataFrame
-        Indexed by shape and distribution; empty when nothing was timed.
+        Indexed by shape and distribution, or by cell; empty when nothing was measured.
     """
+    if record.score is not None:
+        gaps = pd.Series(record.score.cells, dtype=float).sort_values()
+        return gaps.rename_axis("cell").to_frame("gap_db")
     rows = [
         {
             "ratio": c.ratio,
