@@ -2,9 +2,11 @@
 
 ``features.toml`` of a target names them, ``features.py`` judges them against upstream:
 
-- ``cases(name)`` gives the workloads of a feature;
+- ``cases(name)`` gives the workloads of a feature, the same every time;
 - ``bind(kernels, fixture)`` calls a variant on one of them, which may lack an optional function;
-- ``answer(fixture, requests)`` is what upstream answers, ``ORACLE`` how near the answer must be.
+- ``why_open(name, cases, answers)`` holds all answers, pairs of requests and outputs, against
+  upstream's, in the parent: None, or in one line what is wrong. It may weigh them together, so
+  that what has no single truth is judged by its quality.
 
 A feature that fails is open. Nothing is skipped: what cannot be asked fails as well.
 """
@@ -83,10 +85,10 @@ def lacks(bench: judge.Bench, kernels: Path, feature: Feature) -> str | None:
     if not cases:
         raise Infrastructure(f"the judge of {target.name}'s {feature.name} asks nothing")
     apart = dataclasses.replace(bench, target=target, progress=judge.ignore_progress)
+    rng = np.random.default_rng(SEED)
     try:
-        judge.check(apart, kernels, np.random.default_rng(SEED), cases=cases)
-    except judge.Incorrect as error:
-        return str(error)
+        answers = list(judge.answers(apart, kernels, cases, rng))
     except CandidateFailure as error:
         return str(error).strip().splitlines()[0]
-    return None
+    why: str | None = target.features.why_open(feature.name, cases, answers)
+    return why

@@ -98,9 +98,8 @@ class Target:
     truth_file: str = "reference.py"
 
     def at_feature(self) -> Target:
-        """This target as its features are judged: with a bind, truth and oracle of their own."""
-        spec = {**self.spec, "oracle": self.features.ORACLE}
-        return replace(self, spec=spec, bench_file=FEATURES, truth_file=FEATURES)
+        """This target as its features are asked: with a bind of their own."""
+        return replace(self, bench_file=FEATURES)
 
     def at_call_site(self) -> Target:
         """This target as the whole query around it: another bind, another truth and oracle."""
