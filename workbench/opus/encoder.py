@@ -18,15 +18,19 @@ import numpy as np
 from numba import njit
 
 from workbench.opus import mdct
+from workbench.opus.analysis_pitch import ROOM as RAW
 from workbench.opus.encoder_bands import SCRATCH as BAND_SCRATCH
 from workbench.opus.encoder_frame import encode_frame
-from workbench.opus.encoder_input import OVERLAP, ROOM, keep_overlap, take_samples
+from workbench.opus.encoder_input import ROOM, filter_pitch, keep_past, recode, take_samples
 from workbench.opus.encoder_partition import STACK
 from workbench.opus.encoder_state import (
     BITRATE,
     BYTES,
     CHANNELS,
+    CODED,
+    END,
     FRAME,
+    GAIN,
     LARGEST,
     LEVELS,
     LM,
@@ -43,13 +47,20 @@ from workbench.opus.range_coder import (
     finish_encoder,
     start_encoder,
 )
-from workbench.opus.tables import BANDS, DEEPEST_ENERGY
+from workbench.opus.tables import BANDS, DEEPEST_ENERGY, END_BANDS, SHORT_BLOCK
 
 __all__ = ["MAX_BYTES", "encode", "final_range", "reset", "setup", "switch"]
 
 # Of a packet with one frame: a byte that says what it is, and the frame.
 MAX_BYTES = 1_276
 BAD_ARG, BUFFER_TOO_SMALL, INTERNAL_ERROR = -1, -2, -3
+# More bits a second no channel can use.
+MOST_BPS = 750_000
+# Useful rates from which two channels, and bandwidths of 8, 12 and 20 kHz, are coded.
+STEREO_BPS = 18_000
+WIDER_BPS = (9_000, 12_000, 14_000)
+# A packet of less is its first byte alone: the decoder conceals the frame.
+LEAST_BYTES = 3
 
 
 @njit()
@@ -86,6 +97,7 @@ def setup(channels: int, frame_size: int, bitrate_bps: int) -> Any:
         np.zeros(STACK[0], np.float32),
         np.zeros(176, np.int32),
         np.zeros(32, np.float32),  # knobs
+        np.zeros(2 * RAW, np.float32),  # pre-emphasised past and frame
     )
     state[0][CHANNELS] = channels
     switch(state, frame_size, bitrate_bps)
@@ -100,20 +112,40 @@ def switch(state: Any, frame_size: int, bitrate_bps: int) -> None:
     settings[FRAME], settings[BITRATE] = frame_size, bitrate_bps
     settings[LM] = -1
     for lm in range(4):
-        if OVERLAP << lm == frame_size:
+        if SHORT_BLOCK << lm == frame_size:
             settings[LM] = lm
-    if settings[CHANNELS] != 1 and settings[CHANNELS] != 2:
+    channels = settings[CHANNELS]
+    if channels != 1 and channels != 2:
         settings[LM] = -1
-    bits = max(0, min(bitrate_bps, 10_000_000)) * max(0, min(frame_size, LARGEST)) // 48_000
-    settings[BYTES] = max(2, min(MAX_BYTES, (bits + 4) // 8))
+    if settings[LM] < 0:
+        return
+    bits = max(0, min(bitrate_bps, channels * MOST_BPS)) * frame_size // 48_000
+    settings[BYTES] = max(1, min(MAX_BYTES, (bits + 4) // 8))
+    # what headers of short frames take is lost for the sound
+    coded = 2 if channels == 2 and useful_rate(bitrate_bps, 2, settings[LM]) >= STEREO_BPS else 1
+    if coded != settings[CODED]:
+        recode(state, coded)
+    rate = useful_rate(bitrate_bps, coded, settings[LM])
+    settings[END] = 13
+    for i in range(3):
+        if rate >= WIDER_BPS[i]:
+            settings[END] = END_BANDS[i + 2]
+
+
+@njit()
+def useful_rate(bitrate_bps: int, channels: int, lm: int) -> int:
+    """Bit rate less what frames shorter than 20 ms need for headers."""
+    return bitrate_bps - (40 * channels + 20) * ((400 >> lm) - 50)
 
 
 @njit()
 def reset(state: Any) -> None:
     """Forget the signal, keep the settings."""
-    settings, signal, memory, levels = state[0], state[3], state[4], state[7]
+    settings, signal, memory, levels, raw = state[0], state[3], state[4], state[7], state[15]
     for i in range(len(signal)):
         signal[i] = 0
+    for i in range(len(raw)):
+        raw[i] = 0
     memory[0] = memory[1] = 0
     for row in range(LEVELS):
         for i in range(2 * BANDS):
@@ -146,16 +178,22 @@ def encode(state: Any, pcm: Any, packet: Any) -> int:
     if len(packet) < size:
         return BUFFER_TOO_SMALL
     silent = take_samples(state, pcm)
-    end = 21
-    bandwidth = 3
-    packet[0] = (16 + 4 * bandwidth + lm) << 3 | (4 if settings[CHANNELS] == 2 else 0)
+    # 4, 8, 12 and 20 kHz have 13, 17, 19 and 21 bands
+    bandwidth = max(0, (settings[END] - 15) >> 1)
+    packet[0] = (16 + 4 * bandwidth + lm) << 3 | (settings[CODED] - 1) << 2
+    if size < LEAST_BYTES:
+        filter_pitch(state, SHORT_BLOCK, 0, 0)
+        coder[RANGE] = settings[GAIN] = 0
+        keep_past(state)
+        return 1
     start_encoder(coder, packet, 1, size - 1)
     if silent:
         encode_bit(coder, packet, 1, 15)
+        filter_pitch(state, SHORT_BLOCK, 0, 0)
         for i in range(2 * BANDS):
             state[7][OLD, i] = DEEPEST_ENERGY
     else:
-        encode_frame(state, packet, end)
+        encode_frame(state, packet)
     finish_encoder(coder, packet)
-    keep_overlap(state)
+    keep_past(state)
     return INTERNAL_ERROR if coder[FAULT] else size

@@ -9,10 +9,13 @@ __all__ = [
     "BLENDED",
     "BYTES",
     "CHANNELS",
+    "CODED",
     "CODED_BANDS",
+    "END",
     "ENERGY",
     "ERROR",
     "FRAME",
+    "GAIN",
     "LARGEST",
     "LEVELS",
     "LM",
@@ -20,18 +23,21 @@ __all__ = [
     "MASK",
     "MEMORY",
     "OLD",
+    "PERIOD",
     "SETTINGS",
     "SPREADING",
+    "TAPS",
     "TRANSIENTS",
 ]
 
 # Samples per channel of the longest frame.
 LARGEST = 960
 
-# Settings, i64: what stays, then what the frame before decided.
-CHANNELS, FRAME, LM, BYTES, BITRATE = range(5)
+# Settings, i64: what stays, then what the frame before decided. The gain of the pitch filter is in
+# steps of 3/32, 0 is none.
+CHANNELS, FRAME, LM, BYTES, BITRATE, CODED, END = range(7)
 MEMORY = 8
-BLENDED, SPREADING, AVERAGE, CODED_BANDS, TRANSIENTS = range(MEMORY, MEMORY + 5)
+BLENDED, SPREADING, AVERAGE, CODED_BANDS, TRANSIENTS, PERIOD, GAIN, TAPS = range(8, 16)
 SETTINGS = 16
 
 # Rows of f32[LEVELS, 42], a channel's 21 bands after the other's.
