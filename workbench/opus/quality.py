@@ -10,8 +10,8 @@ public ideas stand behind it:
   about 10 dB a Bark upwards, and outlasts the masker;
 - RFC 6716, section 6.1 (opus_compare): bands of CELT's own layout, short spectra so that noise
   before an attack is seen, and a logarithmic measure averaged over bands and frames;
-- Zwicker's specific loudness, excitation to the power 0.23, and bandwidths in Bark (Traunmueller's
-  formula): what a band and a moment weigh.
+- Zwicker's specific loudness, excitation to the power 0.23, and bandwidths in Bark (Zwicker and
+  Terhardt's formula): what a band and a moment weigh.
 
 For each channel, and for Hann windows of 20 ms (resolution in frequency) and 5 ms (in time), hop
 half a window, a cell is one frame f and one CELT band b with
@@ -161,8 +161,8 @@ def band_weights() -> Cells:
 
 
 def bark(hertz: NDArray[Any]) -> Cells:
-    """Critical-band rate (Traunmueller 1990)."""
-    rate: Cells = 26.81 * hertz / (1960 + hertz) - 0.53
+    """Critical-band rate (Zwicker and Terhardt 1980)."""
+    rate: Cells = 13 * np.arctan(0.00076 * hertz) + 3.5 * np.arctan((hertz / 7_500) ** 2)
     return rate
 
 
