@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import importlib
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -38,7 +40,7 @@ ALLOWED = {
     "numbers": HEAD + "A = 1\nB: int = -A * 2 ** 10\nC, D = 1.5, (A, B)\nE = F = 'x'\nG = 1j\n",
     "casts": HEAD + "A = np.float32(0.1)\nB = np.uint8(255 >> 1)\nC = math.pi / 2\nD = np.inf\n",
     "tables": HEAD + "T = np.array([[1, 2], [3, 4]], dtype=np.uint8)\nU = np.array((1, 2))\n",
-    "names from opus": "from workbench.opus.tables import BANDS\nB = BANDS\n",
+    "names from opus": "from workbench.opus.tables import BANDS as N\nM = N\n",
     "simd constants": HEAD + "V = simd.f32x16\n",
     "an annotation without a value": HEAD + "A: int\n",
     "options": HEAD + "@njit(fastmath=True, inline='always', error_model='numpy', nogil=True, "
@@ -600,3 +602,14 @@ def test_whatever_a_trial_imports_belongs_to_the_judge() -> None:
         seen.add(module)
         waiting |= imported_by(module, custody.PACKAGE) - seen
     assert seen <= set(custody.JUDGE_MODULES)
+
+
+@pytest.mark.parametrize("name", vocabulary.OPUS_MODULES)
+def test_parts_of_opus_hold_constants_and_compiled_functions_only(name: str) -> None:
+    module = importlib.import_module(f"workbench.opus.{name}")
+    assert vocabulary.offered(f"opus.{name}") == frozenset(module.__all__) != frozenset()
+    for offered in module.__all__:
+        value = getattr(module, offered)
+        assert isinstance(value, (int, float, tuple, np.ndarray, np.generic)) or hasattr(
+            value, "py_func"
+        ), offered

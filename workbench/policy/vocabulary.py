@@ -20,8 +20,13 @@ MODULES = ("np", "math", "simd")
 # Parts of workbench.opus that hold constants and njit functions only, which a kernel may import by
 # name. Its other modules reach the real library.
 OPUS_MODULES = (
-    *("tables", "packet", "range_coder", "energy", "allocation", "bands"),
-    *("pvq", "pvq_rates", "mdct", "postfilter", "emphasis", "concealment"),
+    *("tables", "plan", "packet", "range_coder", "allocation", "energy"),
+    *("bands", "partition", "angles", "spreading", "collapse", "pvq", "pvq_rates"),
+    *("fourier", "mdct", "postfilter", "emphasis", "synthesis", "frame", "memory"),
+    *("concealment", "periodicity", "prediction"),
+    *("analysis_bits", "analysis_pitch", "analysis_resolution", "analysis_shapes"),
+    *("analysis_transients", "encoder_bands", "encoder_energy", "encoder_frame"),
+    *("encoder_input", "encoder_partition", "encoder_state"),
 )
 RESERVED = (*MODULES, "njit")
 
