@@ -16,6 +16,7 @@ import typer
 from workbench.cli import (
     deliver,
     doctor,
+    opus,
     queue,
     races,
     recommend,
@@ -46,7 +47,7 @@ app = typer.Typer(
 )
 for part in (
     *(trials, research, queue, deliver, races, robustness),
-    *(sweep, recommend, scaffold, snapshots, doctor),
+    *(sweep, recommend, opus, scaffold, snapshots, doctor),
 ):
     app.add_typer(part.app)
 
