@@ -10,7 +10,7 @@ from numba import njit
 from workbench import simd
 from workbench.opus.mdct import OVERLAP, WINDOW
 
-__all__ = ["LONGEST", "SHORTEST", "TAPS", "comb"]
+__all__ = ["LONGEST", "SHORTEST", "TAPS", "comb", "undo"]
 
 # Periods that a packet can name; the taps reach two samples further back.
 SHORTEST, LONGEST = 15, 1022
@@ -116,3 +116,18 @@ def comb(
     while i < n:
         buffer[at + i] += tap_of(buffer, at + i - new, middle1, near1, far1)
         i += 1
+
+
+@njit(fastmath={"contract"})
+def undo(
+    buffer: Any, at: int, n: int, period: int, gain: float, tapset: int, out: Any, to: int
+) -> None:
+    """What the filter would turn into ``buffer[at : at + n]``, into ``out[to : to + n]``."""
+    past = min(max(period, SHORTEST), LONGEST)
+    middle, near, far = (
+        np.float32(gain * TAPS[tapset, 0]),
+        np.float32(gain * TAPS[tapset, 1]),
+        np.float32(gain * TAPS[tapset, 2]),
+    )
+    for i in range(n):
+        out[to + i] = buffer[at + i] - tap_of(buffer, at + i - past, middle, near, far)
