@@ -1,8 +1,9 @@
 """An output against the truth: `Agreement` or the first `Mismatch`.
 
-Five kinds, named in a target's ``[oracle]`` table: ``bitwise`` (integers and bytes),
-``max_abs_err`` (floats), ``top_k`` (ids and distances by rank), ``recall`` (lossy search) and
-``parity`` (decoded sound beside what must equal its decoder's bit for bit).
+Six kinds, named in a target's ``[oracle]`` table: ``bitwise`` (integers and bytes),
+``max_abs_err`` (floats), ``top_k`` (ids and distances by rank), ``recall`` (lossy search),
+``parity`` (decoded sound beside what must equal its decoder's bit for bit) and ``decodes`` (packets
+that the real decoder must understand).
 NaN never wins: except under ``bitwise``, where it is just bits, no value agrees with it.
 """
 
@@ -36,7 +37,7 @@ __all__ = [
 
 Arrays = Mapping[str, Array]
 
-KINDS = ("bitwise", "max_abs_err", "top_k", "recall", "parity")
+KINDS = ("bitwise", "max_abs_err", "top_k", "recall", "parity", "decodes")
 
 
 def check(oracle: Mapping[str, Any], got: Arrays, want: Arrays) -> Agreement | Mismatch:
@@ -50,6 +51,7 @@ def check(oracle: Mapping[str, Any], got: Arrays, want: Arrays) -> Agreement | M
         arrays in the outputs ``ids`` and ``distances``, recall in ``distances``; keys of those
         names rename them. For parity ``pcm`` names the sound, ``rows`` the output that counts its
         rows (optional), ``atol`` and ``min_snr_db`` the limits; all else is held bit for bit.
+        decodes has neither numbers nor names, see `workbench.opus.conformance`.
         ``lengths`` maps an output to the one that counts how many of its
         elements each request has; what lies behind is nobody's business.
     got, want : mapping of str to ndarray
@@ -103,19 +105,25 @@ def check(oracle: Mapping[str, Any], got: Arrays, want: Arrays) -> Agreement | M
         limits = _number(oracle, "atol"), _number(oracle, "min_snr_db")
         near = parity(got[sound], want[sound], *limits, sound)
         return _all_of([*others, near])
+    if kind == "decodes":
+        from workbench.opus.conformance import conforms  # only here: it asks the real decoder
+
+        return conforms(got, want)
     raise Infrastructure(f"[oracle] kind = {kind!r} is unknown; there are {', '.join(KINDS)}")
 
 
 def identical(oracle: Mapping[str, Any], got: Arrays, want: Arrays) -> Agreement | Mismatch:
     """Hold all outputs bit for bit, up to the lengths and rows that ``[oracle]`` names."""
     cut = {name: oracle[name] for name in ("lengths", "pcm", "rows") if name in oracle}
+    if oracle["kind"] == "decodes":
+        cut = {"pcm": "packets", "rows": "lengths"}
     return check({"kind": "bitwise", **cut}, got, want)
 
 
 def _cut(oracle: Mapping[str, Any], got: Arrays, want: Arrays) -> tuple[Arrays, Arrays]:
     """Blank what lies behind the length of each request, as the truth counts it.
 
-    ``lengths`` counts the elements of a request, ``rows`` those of sound in each of its places.
+    ``lengths`` counts the elements of a request, ``rows`` those in each of its places.
     """
     cut_got, cut_want = dict(got), dict(want)
     for name, counter in oracle.get("lengths", {}).items():

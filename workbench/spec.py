@@ -62,6 +62,12 @@ class Parity(TypedDict):
     min_snr_db: Positive
 
 
+class Decodes(TypedDict):
+    """``[oracle]`` of packets, which libopus decodes."""
+
+    kind: Literal["decodes"]
+
+
 class Roofline(TypedDict):
     """``[roofline]``: the least that a request must move and do, by shape."""
 
@@ -117,7 +123,9 @@ class Spec(TypedDict):
     surface: Annotated[dict[Identifier, list[Identifier]], Field(min_length=1)]
     # functions that a kernel may have besides: open features ask for them
     optional: NotRequired[dict[Identifier, list[Identifier]]]
-    oracle: Annotated[Bitwise | MaxAbsErr | TopK | Recall | Parity, Field(discriminator="kind")]
+    oracle: Annotated[
+        Bitwise | MaxAbsErr | TopK | Recall | Parity | Decodes, Field(discriminator="kind")
+    ]
     guardrails: Guardrails
     upstream: NotRequired[Upstream]
     roofline: NotRequired[Roofline]
