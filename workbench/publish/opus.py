@@ -24,6 +24,13 @@ LOUD_DB, QUIET_DB, ZERO_DB = 0.0, -120.0, -200.0
 ATOL_DB = -80.0
 EQUAL_COLOUR, DIFFERS_COLOUR = "#8FD3BC", style.VERMILLION
 LIBOPUS_PANEL = 3
+SHORT = {
+    "narrowband": "NB",
+    "mediumband": "MB",
+    "wideband": "WB",
+    "superwideband": "SWB",
+    "fullband": "FB",
+}
 SIDES = ("kernel", "libopus", "difference")
 
 
@@ -237,8 +244,7 @@ def matrix_caption(measured: Measured) -> str:
         "of full scale, at least 90 dB (inf: equal to the bit). Hatched: the kernel has not the "
         f"mode. Times: {measured.passes} passes, interleaved, in one process on "
         f"{measured.machine or 'an unnamed machine'}; blue is faster than libopus. "
-        f"All of it took {measured.took_s:.0f} s, compiling included. n, narrow-; m, medium-; "
-        "w, wide-; s, super-wide-; f, fullband; 1 mono, 2 stereo."
+        f"All of it took {measured.took_s:.0f} s, compiling included."
     )
 
 
@@ -278,10 +284,12 @@ def _cells(
         axes.text(x, y, text, ha="center", va="center", fontsize=7, color=style.INK, bbox=box)
     axes.set_xlim(-0.5, len(columns) - 0.5)
     axes.set_ylim(len(frames) - 0.5, -0.5)
-    axes.set_xticks(range(len(columns)), [f"{name[0]}{width}" for name, width in columns])
+    sides = {1: "mono", 2: "stereo"}
+    labels = [f"{SHORT[bandwidth]}\n{sides[channels]}" for bandwidth, channels in columns]
+    axes.set_xticks(range(len(columns)), labels)
     axes.set_yticks(range(len(frames)), [f"{frame:g}" for frame in frames])
     axes.spines[:].set_visible(False)
-    axes.tick_params(length=0, labelsize=8, colors=style.INK)
+    axes.tick_params(length=0, labelsize=7.5, colors=style.INK)
 
 
 def _parity_cell(row: Row) -> tuple[Any, str]:
