@@ -16,8 +16,12 @@ SEGMENTS = 255
 
 
 def whole(upstream):
-    """What upstream.py exports and all that a kernel may have besides."""
-    made = types.SimpleNamespace(setup=upstream.setup, reset=upstream.reset, decode=upstream.decode)
+    """What upstream.py exports, as plain functions, and all that a kernel may have besides."""
+    made = types.SimpleNamespace(
+        setup=upstream.setup,
+        reset=lambda state: upstream.reset(state),
+        decode=lambda *arguments: upstream.decode(*arguments),
+    )
     for function in BESIDES:
         setattr(made, function.__name__, function)
     return made

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy import signal
 
 from workbench.opus import signals
 from workbench.opus.quality import WORST_DB, quality_db
@@ -37,7 +38,11 @@ __all__ = [
 ]
 
 SEED = 20120911  # the day RFC 6716 was published
-KINDS = ("speech", "music", "transients", "noise")
+# Sounds of each mode; a number tells those of a kind apart.
+KINDS: Mapping[str, tuple[str, ...]] = {
+    "celt": ("speech", "music", "transients", "noise"),
+    "silk": ("speech-1", "speech-2", "speech-3", "speech-4"),
+}
 FRAMES = (240, 960)
 # Packets that are lost, by name; "dtx" loses none, its encoder leaves them out.
 PATTERNS = ("single", "double", "burst", "random", "dtx")
@@ -51,6 +56,8 @@ CODERS: Mapping[str, tuple[str, int, Mapping[str, str]]] = {
     "celt": ("restricted_celt", 64_000, {"bandwidth": "fullband"}),
     "silk": ("voip", 24_000, {"bandwidth": "wideband", "force_mode": "silk"}),
 }
+# What SILK never has would count as much as what was lost.
+SILK_BAND = signal.butter(8, 7_000, fs=signals.RATE, output="sos")
 
 LOST = b""
 # Concealment is done when it sounds as good as libopus's: mean and least gap over a battery, dB.
@@ -93,20 +100,22 @@ class Take:
 @functools.cache
 def takes(pattern: str, frame: int, channels: int, mode: str = "celt") -> tuple[Take, ...]:
     """Streams of one of `CELLS`, a sound of `KINDS` each."""
-    return tuple(_take(pattern, frame, channels, mode, kind) for kind in KINDS)
+    return tuple(_take(pattern, frame, channels, mode, kind) for kind in KINDS[mode])
 
 
 def _take(pattern: str, frame: int, channels: int, mode: str, kind: str) -> Take:
     side = "stereo" if channels == 2 else "mono"
     name = f"{pattern}/{frame / 48:g}ms-{side}/{kind}"
-    drawn = SEED, PATTERNS.index(pattern), frame, channels, KINDS.index(kind)
+    drawn = SEED, PATTERNS.index(pattern), frame, channels, KINDS[mode].index(kind)
     rng = np.random.default_rng(drawn)
     seconds = DTX_SECONDS if pattern == "dtx" else SECONDS
-    sound = signals.sound(kind, rng, round(seconds * signals.RATE), channels)
+    sound = signals.sound(kind.split("-")[0], rng, round(seconds * signals.RATE), channels)
     if pattern == "dtx":
         begin, end = (round(at * signals.RATE) for at in PAUSE)
         sound[begin:end] = 0
         sound += (BACKGROUND * rng.standard_normal(sound.shape)).astype(np.float32)
+    if mode == "silk":
+        sound = signal.sosfiltfilt(SILK_BAND, sound, axis=0).astype(np.float32, order="C")
     application, bitrate, settings = CODERS[mode]
     encoder = libopus.Encoder(channels, application)
     encoder.set(bitrate=bitrate * channels, **settings)
