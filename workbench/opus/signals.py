@@ -78,11 +78,13 @@ def music(rng: np.random.Generator, samples: int) -> Mono:
 def decaying(poles: NDArray[Any], sizes: NDArray[Any], length: int) -> Mono:
     """Sum of ``sizes * exp(poles * t)``, its real part, for t from 0 to ``length``.
 
-    As a product of matrices, ``t = 256 a + b``: a hundredth of the time of as many sines.
+    With ``t = 256 a + b`` it is a product of matrices: a tenth of the time of as many sines. Not
+    BLAS's, whose threads waited for each other sixty times as long on a busy machine.
     """
     rows = np.exp(np.outer(256 * np.arange(-(-length // 256)), poles)) * sizes
     columns = np.exp(np.outer(poles, np.arange(256)))
-    return np.asarray((rows @ columns).real.ravel()[:length], np.float64)
+    left, right = np.hstack([rows.real, -rows.imag]), np.vstack([columns.real, columns.imag])
+    return np.asarray(np.einsum("ap,pb->ab", left, right).ravel()[:length], np.float64)
 
 
 def transients(rng: np.random.Generator, samples: int) -> Mono:
