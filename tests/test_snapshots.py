@@ -278,6 +278,22 @@ def test_the_wheel_hash_ignores_what_the_installer_writes(monkeypatch: pytest.Mo
     assert digest_of([file("a/b.py", "x"), file("a/c.so", "changed")]) != digest_of(wheel)
 
 
+def test_a_library_inside_a_distribution_is_named_by_its_own_version_and_hash(
+    project: Path, upstream: Callable[[Evidence], None]
+) -> None:
+    plain = snapshots.load("lance", "pq_l2", project).manifest
+    assert plain.library_sha256 is None
+    assert "library_sha256" not in json.loads((project / FOLDER / "manifest.json").read_text())
+    vars(sys.modules["tiny_upstream"]).update(release=lambda: "3.2.1", library_sha256=lambda: "ab")
+    manifest = snapshots.record("lance", "pq_l2", project)
+    assert (manifest.version, manifest.library_sha256) == ("3.2.1", "ab")
+    assert snapshots.load("lance", "pq_l2", project).manifest == manifest
+    text = (project / FOLDER / "manifest.json").read_text().replace('"ab"', "7")
+    (project / FOLDER / "manifest.json").write_text(text)
+    with pytest.raises(Infrastructure, match="library_sha256 is no text"):
+        snapshots.load("lance", "pq_l2", project)
+
+
 # -- drift
 
 
@@ -340,6 +356,24 @@ def test_drift_says_what_changed_in_which_file(
     assert found["4x2x256.npz"].status == found["4x2x256-steep.npz"].status == "identical"
     assert report.drifted == (status == "drifted")
     assert contents(project) == before
+
+
+def test_sound_may_drift_as_far_as_its_target_allows_and_all_else_not_at_all() -> None:
+    oracle = {"kind": "parity", "pcm": "pcm", "atol": 1e-4, "min_snr_db": 90}
+    sound = np.sin(np.arange(960, dtype=np.float32))[None]
+    old = {"output_pcm": sound, "output_ranges": np.array([[7]], np.uint32)}
+
+    def drift(**new: Any) -> tuple[str, float, str]:
+        return snapshots._compare(old, {**old, **new}, oracle)
+
+    assert drift()[0] == "identical"
+    status, error, why = drift(output_pcm=sound + np.float32(1e-6))
+    assert status == "within tolerance"
+    assert 0 < error < 2e-6
+    assert why.startswith("output_pcm differs by up to")
+    assert "off by" in drift(output_pcm=sound + np.float32(2e-4))[2]
+    assert "90 dB are asked for" in drift(output_pcm=sound + np.float32(5e-5))[2]
+    assert drift(output_ranges=np.array([[8]], np.uint32))[0] == "drifted"
 
 
 def test_drift_reports_a_file_that_was_not_recorded_before(

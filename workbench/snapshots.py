@@ -36,7 +36,11 @@ MANIFEST = "manifest.json"
 SCHEMA = 1
 TEXTS = ("upstream", "target", "version", "wheel_sha256", "machine", "command")
 # Upstreams that can be asked, and the module that asks: it has DISTRIBUTION and RECORDERS.
-UPSTREAMS: Mapping[str, str] = {"lance": "workbench.upstreams.lance"}
+# Where a library inside the distribution answers, it also has release() and library_sha256().
+UPSTREAMS: Mapping[str, str] = {
+    "lance": "workbench.upstreams.lance",
+    "libopus": "workbench.upstreams.libopus",
+}
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class Manifest:
     upstream, target : str
         The folder's two names.
     version : str
-        Version of the upstream's distribution that answered.
+        Version of the upstream's distribution, or of the library inside it, that answered.
     wheel_sha256 : str
         Digest of the distribution's installed files, see `wheel_sha256`.
     machine : str
@@ -75,6 +79,8 @@ class Manifest:
         Every archive of the folder.
     schema : int
         Version of this format.
+    library_sha256 : str or None
+        Of the library's own file, where one inside the distribution answered.
     """
 
     upstream: str
@@ -85,10 +91,14 @@ class Manifest:
     command: str
     files: Mapping[str, RecordedFile]
     schema: int = SCHEMA
+    library_sha256: str | None = None
 
     def to_json(self) -> str:
         """Serialise with sorted keys, so that equal manifests are equal files."""
-        return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
+        fields = asdict(self)
+        if self.library_sha256 is None:
+            del fields["library_sha256"]
+        return json.dumps(fields, indent=2, sort_keys=True) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:
@@ -100,7 +110,8 @@ class Manifest:
             If it is not a manifest of this schema.
         """
         fields = json.loads(text)
-        odd = [name for name in TEXTS if not isinstance(fields[name], str)]
+        texts = [*TEXTS, *(fields.keys() & {"library_sha256"})]
+        odd = [name for name in texts if not isinstance(fields[name], str)]
         if odd:
             raise ValueError(f"{odd[0]} is no text")
         if fields["schema"] != SCHEMA:
@@ -264,6 +275,7 @@ def record(upstream: str, target: str, root: Path | None = None) -> Manifest:
     """
     root = root or targets.find_root()
     archives = _ask(upstream, target)
+    library_sha256 = getattr(_module(upstream), "library_sha256", None)
     folder = _folder(root, upstream, target)
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in archives.items():
@@ -281,6 +293,7 @@ def record(upstream: str, target: str, root: Path | None = None) -> Manifest:
             name: RecordedFile(hashlib.sha256(data).hexdigest(), len(data))
             for name, data in archives.items()
         },
+        library_sha256=library_sha256() if library_sha256 else None,
     )
     write_whole(folder / MANIFEST, manifest.to_json().encode())
     return manifest
@@ -333,8 +346,10 @@ def drift(upstream: str | None = None, root: Path | None = None) -> tuple[DriftR
 
 
 def version(upstream: str) -> str:
-    """Version of the installed distribution of an upstream."""
-    return importlib.metadata.version(_installed(upstream))
+    """Version of what answers: the installed distribution's, or that of a library inside it."""
+    distribution = _installed(upstream)
+    release = getattr(_module(upstream), "release", None)
+    return str(release()) if release else importlib.metadata.version(distribution)
 
 
 def wheel_sha256(distribution: str) -> str:
@@ -395,11 +410,9 @@ def _compare(
     status: DriftStatus = "identical"
     worst, notes = 0.0, []
     for name in old:
-        lossy = name.startswith("output_") and tolerance["kind"] == "max_abs_err"
-        atol, rtol = (tolerance["atol"], tolerance["rtol"]) if lossy else (0.0, 0.0)
         result = oracles.bitwise(new[name], old[name], output=name)
-        if isinstance(result, oracles.Mismatch) and lossy:
-            result = oracles.max_abs_err(new[name], old[name], atol, rtol, output=name)
+        if isinstance(result, oracles.Mismatch) and name.startswith("output_"):
+            result = _within(tolerance, name, new[name], old[name]) or result
         if isinstance(result, oracles.Mismatch):
             return "drifted", worst, result.describe()
         if not result.bitwise:
@@ -407,6 +420,18 @@ def _compare(
             worst = max(worst, result.max_abs_err)
             notes.append(f"{name} differs by up to {result.max_abs_err:.3g}")
     return status, worst, "; ".join(notes)
+
+
+def _within(
+    tolerance: Mapping[str, Any], name: str, new: NDArray[Any], old: NDArray[Any]
+) -> oracles.Agreement | oracles.Mismatch | None:
+    """An output by the target's oracle; None where that has no tolerance for it."""
+    kind, output = tolerance["kind"], name.removeprefix("output_")
+    if kind == "max_abs_err":
+        return oracles.max_abs_err(new, old, tolerance["atol"], tolerance["rtol"], output=name)
+    if kind == "parity" and output == tolerance["pcm"]:
+        return oracles.parity(new, old, tolerance["atol"], tolerance["min_snr_db"], output=name)
+    return None
 
 
 def _role(arrays: Arrays, prefix: str) -> dict[str, NDArray[Any]]:
@@ -471,12 +496,14 @@ def _module(upstream: str) -> Any:
 
 def _installed(upstream: str) -> str:
     """Name of the upstream's distribution, once it is known to be installed."""
-    distribution: str = _module(upstream).DISTRIBUTION
+    module = _module(upstream)
+    distribution: str = module.DISTRIBUTION
+    extra = getattr(module, "EXTRA", upstream)
     try:
         importlib.metadata.distribution(distribution)
     except importlib.metadata.PackageNotFoundError as error:
         raise Infrastructure(
-            f"{distribution} is not installed: pip install -e '.[{upstream}]'"
+            f"{distribution} is not installed: pip install -e '.[{extra}]'"
         ) from error
     return distribution
 

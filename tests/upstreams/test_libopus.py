@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from workbench import snapshots
 from workbench.errors import Infrastructure
 from workbench.upstreams import libopus
 from workbench.upstreams.libopus import controls, loading
@@ -53,6 +54,29 @@ def test_it_is_the_library_that_everything_was_recorded_from() -> None:
     assert libopus.version() == libopus.VERSION == "libopus 1.6.1"
     path = libopus.library_path()
     assert libopus.library_sha256() == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_the_installed_libopus_returns_the_recorded_evidence() -> None:
+    (report,) = snapshots.drift("libopus")
+    assert report.recorded == (report.installed,) == ("1.6.1",)
+    assert not report.drifted, report.files
+
+
+def test_evidence_is_encoded_where_none_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(*_: Any) -> Any:
+        raise Infrastructure("not recorded")
+
+    monkeypatch.setattr(snapshots, "load", nothing)
+    files = libopus.RECORDERS["opus_celt"]()
+    monkeypatch.undo()
+    assert files.keys() == {
+        name.removesuffix(".npz") for name in snapshots.load("libopus", "opus_celt").files
+    }
+    for name, case in files.items():
+        assert (case["request_packets"][0, :, 0] >= 128).all(), name
+    refused = files["damaged-cut_flipped_and_malformed"]["output_samples"]
+    assert set(refused.ravel().tolist()) == {INVALID, 240}
+    assert SMALL in files["damaged-little_room"]["output_samples"]
 
 
 def test_importing_it_loads_neither_the_library_nor_av() -> None:

@@ -7,6 +7,10 @@ streams in a packet, concealment and in-band FEC. Nothing is loaded before it is
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from workbench.upstreams.libopus.coders import Decoder, Encoder
 from workbench.upstreams.libopus.errors import ERRORS, OpusError
 from workbench.upstreams.libopus.loading import (
@@ -15,6 +19,7 @@ from workbench.upstreams.libopus.loading import (
     library,
     library_path,
     library_sha256,
+    release,
     version,
 )
 from workbench.upstreams.libopus.multistream import MultistreamDecoder, MultistreamEncoder
@@ -36,6 +41,8 @@ from workbench.upstreams.libopus.packets import (
 __all__ = [
     "DISTRIBUTION",
     "ERRORS",
+    "EXTRA",
+    "RECORDERS",
     "VERSION",
     "Decoder",
     "Encoder",
@@ -55,7 +62,23 @@ __all__ = [
     "n_samples",
     "pad",
     "parse",
+    "release",
     "repacketise",
     "unpad",
     "version",
 ]
+
+# Which extra of this project installs it.
+EXTRA = "media"
+
+
+def _record_celt() -> Any:
+    return importlib.import_module("workbench.upstreams.libopus.evidence").record_celt()
+
+
+def _record_pvq() -> Any:
+    return importlib.import_module("workbench.upstreams.libopus.pulses").record_pvq()
+
+
+# What each target's evidence is recorded by.
+RECORDERS: Mapping[str, Callable[[], Any]] = {"opus_celt": _record_celt, "opus_pvq": _record_pvq}

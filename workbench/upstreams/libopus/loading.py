@@ -143,6 +143,17 @@ def version() -> str:
     return said.decode("ascii")
 
 
+def release() -> str:
+    """Its version number alone.
+
+    Examples
+    --------
+    >>> release()
+    '1.6.1'
+    """
+    return version().split()[-1]
+
+
 def library_sha256() -> str:
     """Fingerprint of the library's file: a version string does not tell builds apart."""
     return _sha256(library_path())
