@@ -49,6 +49,9 @@ from workbench.opus.tables import (
 
 __all__ = ["allocate", "code_boosts", "code_resolutions", "find_capacities"]
 
+# A literal in a call would have the function compiled once more for it.
+_NONE: Any = np.int64(0)
+_EVEN: Any = np.int64(1)
 # Steps between two qualities, as a power of two.
 _STEPS = 6
 # Fine bits get so many eighths a bin and channel less than an even share (less log2(bins) / 2).
@@ -94,7 +97,7 @@ def code_resolutions(
         logp = 4 if transient else 5
     here = TF_ADJUSTMENTS[lm, transient, 0, any_change]
     if reserved and here != TF_ADJUSTMENTS[lm, transient, 1, any_change]:
-        select = code_bit(coder, packet, encode, select, 1)
+        select = code_bit(coder, packet, encode, select, _EVEN)
     else:
         select = 0
     for band in range(start, end):
@@ -196,7 +199,7 @@ def _bracket(
         for band in range(start, end):
             share = _static(band, middle, channels, lm, plan[SHAPE_BITS + band])
             plan[LOWER + band] = share + plan[BOOSTS + band]
-        if _demand(plan, start, end, floor, 0) > total:
+        if _demand(plan, start, end, floor, _NONE) > total:
             high = middle - 1
         else:
             low = middle + 1
@@ -386,10 +389,10 @@ def allocate(
         bits = plan[SHAPE_BITS + band] + each * width + rest
         # With less than this the band is skipped without a word.
         if bits >= max(plan[THRESHOLD + band], floor + BIT):
-            keep: Any = 0
+            keep: Any = np.int64(0)
             if encode is not None:
                 keep = _worth_coding(band, start, lm, bits, width, previous, bandwidth)
-            if code_bit(coder, packet, encode, keep, 1):
+            if code_bit(coder, packet, encode, keep, _EVEN):
                 break
             taken += BIT
             bits -= BIT
@@ -412,7 +415,7 @@ def allocate(
     if intensity <= start:
         total += for_dual
     elif for_dual > 0:
-        dual = code_bit(coder, packet, encode, plan[DUAL], 1)
+        dual = code_bit(coder, packet, encode, plan[DUAL], _EVEN)
     plan[INTENSITY], plan[DUAL] = intensity, dual
 
     _share_rest(plan, start, coded, total - taken)

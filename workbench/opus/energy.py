@@ -60,6 +60,10 @@ EARLIER = 2 * 2 * BANDS
 BACKGROUND = 3 * 2 * BANDS
 ENERGIES = 4 * 2 * BANDS
 
+# A literal in a call would have the function compiled once more for it.
+_ONE: Any = np.int64(1)
+_TWO: Any = np.int64(2)
+_SMALL: Any = np.int64(SMALL_ENERGY)
 # What prediction starts from at least.
 _FLOOR = np.float32(-9.0)
 _DEEPEST = np.float32(-28.0)
@@ -106,10 +110,10 @@ def decode_coarse(
             if room >= 15:
                 steps = decode_laplace(coder, packet, zero, decay)
             elif room >= 2:
-                folded = decode_icdf(coder, packet, ICDF, SMALL_ENERGY, 2)
+                folded = decode_icdf(coder, packet, ICDF, _SMALL, _TWO)
                 steps = (folded >> 1) ^ -(folded & 1)
             elif room >= 1:
-                steps = -decode_bit(coder, packet, 1)
+                steps = -decode_bit(coder, packet, _ONE)
             else:
                 steps = -1
             at = channel * BANDS + band
@@ -243,7 +247,7 @@ def decode_final(
             bits = plan[FINE_BITS + band]
             if left >= channels and bits < MAX_FINE_BITS and plan[PRIORITY + band] == priority:
                 for channel in range(channels):
-                    upper = np.float32(decode_bits(coder, packet, 1))
+                    upper = np.float32(decode_bits(coder, packet, _ONE))
                     step = (upper - _HALF) * np.float32(1 << (13 - bits)) / np.float32(16384)
                     energies[channel * BANDS + band] += step
                 left -= channels

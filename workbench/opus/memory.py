@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from workbench.opus import mdct, partition
+from workbench.opus import partition
 from workbench.opus.energy import EARLIER, ENERGIES, PREVIOUS
 from workbench.opus.packet import MAX_FRAMES
 from workbench.opus.plan import PLAN
@@ -52,12 +52,14 @@ TAPSET_BEFORE, TAPSET, TAPSET_NEXT = 4, 5, 6
 # Bands of the last packet; blocks of 2.5 ms lost since the last frame; whether there was a frame
 # at all; whether the last one was silent.
 END, LOST, STARTED, SILENT = 7, 8, 9, 10
-# The rest is concealment's.
+# From 16 on they are concealment's.
 NUMBERS = 32
 
 # Floats: the post-filter's gains; the rest is concealment's.
 GAIN_BEFORE, GAIN, GAIN_NEXT = 0, 1, 2
 FLOATS = 64
+# Working memory of the transform, or of concealment.
+SCRATCH = 4096
 
 
 @njit()
@@ -77,7 +79,7 @@ def create(channels: int, frame_size: int) -> Any:
         np.zeros(channels * HISTORY, np.float32),
         np.zeros(FLOATS, np.float32),
         np.zeros(2, np.float32),
-        np.zeros(mdct.SCRATCH, np.float32),
+        np.zeros(SCRATCH, np.float32),
         channels,
         frame_size,
     )

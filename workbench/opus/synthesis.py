@@ -31,8 +31,20 @@ from workbench.opus.memory import (
 from workbench.opus.postfilter import comb
 from workbench.opus.tables import BAND_EDGES, BANDS, DEEPEST_ENERGY, MEAN_ENERGIES, SHORT_BLOCK
 
-__all__ = ["apply_energies", "filter_pitch", "finish", "make_room", "remember", "transform_back"]
+__all__ = [
+    "apply_energies",
+    "filter_pitch",
+    "finish",
+    "make_room",
+    "remember",
+    "synthesise",
+    "transform_back",
+]
 
+# A literal in a call would have the function compiled once more for it.
+_NONE: Any = np.int64(0)
+_ONE: Any = np.int64(1)
+_SHORT: Any = np.int64(SHORT_BLOCK)
 # log2 of an amplitude at most (RFC 8251, section 7).
 _LOUDEST = np.float32(32.0)
 _HALF = np.float32(0.5)
@@ -90,9 +102,9 @@ def transform_back(
         if transient:
             for block in range(1 << lm):
                 place = at + SHORT_BLOCK * block
-                inverse(x, first + block, 1 << lm, 0, history, place, scratch)
+                inverse(x, first + block, 1 << lm, _NONE, history, place, scratch)
         else:
-            inverse(x, first, 1, lm, history, at, scratch)
+            inverse(x, first, _ONE, lm, history, at, scratch)
 
 
 @njit()
@@ -104,7 +116,7 @@ def filter_pitch(history: Any, numbers: Any, floats: Any, channels: int, lm: int
     for channel in range(channels):
         at = channel * HISTORY + numbers[HERE]
         comb(
-            *(history, at, SHORT_BLOCK, periods[0], periods[1], gains[0], gains[1]),
+            *(history, at, _SHORT, periods[0], periods[1], gains[0], gains[1]),
             *(tapsets[0], tapsets[1]),
         )
         if lm > 0:
@@ -128,7 +140,7 @@ def finish(
     if channels == 2:
         deemphasise_both(history, at, history, HISTORY + at, SHORT_BLOCK << lm, memory, out, row)
     else:
-        deemphasise(history, at, SHORT_BLOCK << lm, memory, 0, out, row, 1)
+        deemphasise(history, at, SHORT_BLOCK << lm, memory, _NONE, out, row, _ONE)
     numbers[HERE] = at + (SHORT_BLOCK << lm)
 
 
