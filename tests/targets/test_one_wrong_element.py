@@ -15,6 +15,9 @@ WRITES = {
     "fsst": ("decode", "out"),
     "fts_bm25": ("score", "scores"),
     "ivf_partition": ("nearest_partitions", "distances"),
+    "opus_pvq": ("decode", "vector"),
+    # what it finds it returns
+    "opus_range": ("bit", None),
     "posting_intersect": ("intersect", "out"),
     "posting_seek": ("next", "cursor"),
     "pq_cosine": ("distances", "out"),
@@ -50,6 +53,8 @@ def test_one_wrong_element_is_found(name, tmp_path):
     target = targets.load(name, ROOT)
     function, written = WRITES[name]
     middle = "i = min(3, len({out}) - 1)\n    if i >= 0:\n        {out}[i] += {out}[i] + 1"
+    if written is None:
+        middle = "result += 1"
     path = tmp_path / "kernels.py"
     path.write_text(altered(target, function, written, middle))
     found = contract.disagreements(target, load_file(path, "altered"))
