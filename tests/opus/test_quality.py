@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from workbench.opus import quality
+from workbench.opus import quality, signals, streams
 from workbench.opus.quality import quality_db
+from workbench.upstreams import libopus
 
 RATE = quality.RATE
 
@@ -176,3 +177,17 @@ def test_segment_and_transition_snr() -> None:
     assert worst < 20
     with pytest.raises(ValueError, match="switch"):
         quality.transition_snr_db(x, y, [])
+
+
+@pytest.mark.parametrize(("kind", "channels"), [("music", 2), ("speech", 1), ("transients", 1)])
+def test_real_packets_sound_better_with_every_bit(kind: str, channels: int) -> None:
+    pcm = signals.sound(kind, np.random.default_rng(1), 28_800, channels)
+    scores = []
+    for kbps in (16, 32, 64, 128, 256):
+        settings_of = streams.Settings(960, "fullband", channels, kbps * channels, "cbr")
+        decoder, decoded = libopus.Decoder(channels), np.zeros_like(pcm)
+        for i, packet in enumerate(streams.encode(pcm, settings_of)):
+            decoder.decode(packet, decoded[960 * i : 960 * (i + 1)])
+        scores.append(quality_db(pcm, decoded, 120))
+    assert scores == sorted(scores)
+    assert scores[-1] > scores[0] + 10
