@@ -1,8 +1,8 @@
 """The pitch of a frame: the period that the pre-filter removes (RFC 6716, section 5.3.1).
 
 A coarse search on every fourth sample of all channels together finds lags at which the signal is
-like itself; the best, and its parts (a signal of period T has 2 T and 3 T, too), are compared at full
-resolution.
+like itself; the best, and its parts (a signal of period T has 2 T and 3 T, too), are compared at
+full resolution.
 """
 
 from __future__ import annotations

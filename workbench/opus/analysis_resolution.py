@@ -18,6 +18,9 @@ from workbench.opus.tables import BAND_EDGES, BANDS, TF_ADJUSTMENTS
 
 __all__ = ["choose_resolutions"]
 
+# What half a step away from a band's best resolution costs, beside changes from band to band.
+EACH = 13
+
 
 @njit(error_model="numpy")
 def magnitude(x: Any, n: int) -> Any:
@@ -59,7 +62,7 @@ def best_level(
 
 
 @njit(error_model="numpy")
-def course(importance: Any, end: int, lm: int, transient: int, select: int, change: Any) -> Any:
+def course(end: int, lm: int, transient: int, select: int, change: Any) -> Any:
     """Cost of the best course with one of the two tables, traced in ``change[0]``."""
     penalty = change[0, BANDS]
     low = 2 * TF_ADJUSTMENTS[lm, transient, select, 0]
@@ -71,8 +74,8 @@ def course(importance: Any, end: int, lm: int, transient: int, select: int, chan
             change[0, band] = 1 if from_high < at_low else 0
             change[1, band] = 1 if at_high <= from_low else 0
             at_low, at_high = min(at_low, from_high), min(at_high, from_low)
-        at_low += importance[band] * abs(change[2, band] - low)
-        at_high += importance[band] * abs(change[2, band] - high)
+        at_low += EACH * abs(change[2, band] - low)
+        at_high += EACH * abs(change[2, band] - high)
     state = 0 if at_low < at_high else 1
     least = min(at_low, at_high)
     for band in range(end - 1, -1, -1):
@@ -92,7 +95,6 @@ def choose_resolutions(
     transient: int,
     strength: Any,
     size: int,
-    importance: Any,
     work: Any,
     table: Any,
 ) -> int:
@@ -106,8 +108,6 @@ def choose_resolutions(
         Of the transient, 0 to 1.
     size : int
         Bytes of the frame: where there are few, changes are dear.
-    importance : i64[21]
-        How much each band counts.
     work, table : f32[176], i64[3, 22]
         Working memory.
     """
@@ -122,10 +122,10 @@ def choose_resolutions(
     table[0, BANDS] = max(80, 20_480 // size + 2)
     select = 0
     if transient:
-        first_cost = course(importance, end, lm, transient, 0, table)
-        if course(importance, end, lm, transient, 1, table) < first_cost:
+        first_cost = course(end, lm, transient, 0, table)
+        if course(end, lm, transient, 1, table) < first_cost:
             select = 1
-    course(importance, end, lm, transient, select, table)
+    course(end, lm, transient, select, table)
     for band in range(end):
         plan[TF + band] = table[0, band]
     return select

@@ -13,9 +13,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from workbench.opus.tables import BANDS
-
-__all__ = ["MOST", "rises", "strength_of", "unmasked"]
+__all__ = ["strength_of", "unmasked"]
 
 # A pair of samples at a time; the envelope's first values are the filter's, its last are alone.
 FIRST, LAST, STEP = 12, 5, 4
@@ -70,19 +68,3 @@ def strength_of(found: Any) -> Any:
     """Map what `unmasked` found to a strength of 0 (stationary) to 1."""
     above = min(np.float32(163), max(np.float32(0), np.sqrt(27 * found) - np.float32(42)))
     return np.sqrt(max(np.float32(0), np.float32(0.0069) * above - np.float32(0.139)))
-
-
-@njit(error_model="numpy")
-def rises(energy: Any, old: Any, channels: int, end: int) -> bool:
-    """Whether bands are on average 6 dB louder than the frame before masks; log2 energies."""
-    total = np.float32(0)
-    for band in range(2, end - 1):
-        mask = np.float32(-100)
-        for other in range(end):
-            away = np.float32(abs(other - band))
-            for channel in range(channels):
-                mask = max(mask, old[channel * BANDS + other] - away)
-        for channel in range(channels):
-            above = max(np.float32(0), energy[channel * BANDS + band])
-            total += max(np.float32(0), above - max(np.float32(0), mask))
-    return total > np.float32(channels * (end - 3))

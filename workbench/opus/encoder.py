@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from workbench.opus import mdct
 from workbench.opus.analysis_pitch import ROOM as RAW
 from workbench.opus.encoder_bands import SCRATCH as BAND_SCRATCH
 from workbench.opus.encoder_frame import encode_frame
@@ -37,7 +36,9 @@ from workbench.opus.encoder_state import (
     MEMORY,
     OLD,
     SETTINGS,
+    WEIGHTS,
 )
+from workbench.opus.mdct import SCRATCH as TRANSFORM_SCRATCH
 from workbench.opus.plan import PLAN
 from workbench.opus.range_coder import (
     FAULT,
@@ -89,14 +90,13 @@ def setup(channels: int, frame_size: int, bitrate_bps: int) -> Any:
         np.zeros(2, np.float32),  # memory of pre-emphasis
         np.zeros(2 * LARGEST, np.float32),  # spectrum
         np.zeros(2 * LARGEST, np.float32),  # shapes
-        np.zeros((LEVELS, 2 * BANDS), np.float32),  # energies and the like
-        np.zeros((5, BANDS + 1), np.int64),  # weights of bands
-        np.zeros(mdct.SCRATCH + BAND_SCRATCH, np.float32),
+        np.zeros((LEVELS, 2 * BANDS + 2), np.float32),  # energies and the like
+        np.zeros((WEIGHTS, BANDS + 1), np.int64),  # what is wanted of bands
+        np.zeros(TRANSFORM_SCRATCH + BAND_SCRATCH, np.float32),
         np.zeros(FIELDS, np.int64),  # saved coder
         np.zeros(STACK, np.int64),
         np.zeros(STACK[0], np.float32),
         np.zeros(176, np.int32),
-        np.zeros(32, np.float32),  # knobs
         np.zeros(2 * RAW, np.float32),  # pre-emphasised past and frame
     )
     state[0][CHANNELS] = channels
@@ -141,14 +141,14 @@ def useful_rate(bitrate_bps: int, channels: int, lm: int) -> int:
 @njit()
 def reset(state: Any) -> None:
     """Forget the signal, keep the settings."""
-    settings, signal, memory, levels, raw = state[0], state[3], state[4], state[7], state[15]
+    settings, signal, memory, levels, raw = state[0], state[3], state[4], state[7], state[14]
     for i in range(len(signal)):
         signal[i] = 0
     for i in range(len(raw)):
         raw[i] = 0
     memory[0] = memory[1] = 0
-    for row in range(LEVELS):
-        for i in range(2 * BANDS):
+    for row in range(levels.shape[0]):
+        for i in range(levels.shape[1]):
             levels[row, i] = 0
     for i in range(MEMORY, SETTINGS):
         settings[i] = 0

@@ -213,7 +213,7 @@ def _encode_pair(
     inverted = False
     if levels > 1:
         scaled = true * np.float32(levels) / np.float32(RIGHT_ANGLE)
-        step = np.int64(scaled + np.float32(0.5))
+        step: Any = np.int64(scaled + np.float32(0.5))
         if rounding != 0:
             # biased towards the ends, where only one of both is sent
             bias = np.float32(2) if true > RIGHT_ANGLE // 2 else np.float32(-2)

@@ -80,14 +80,15 @@ def coarse_bits(energy: Any, old: Any, channels: int, end: int, lm: int, intra: 
     """
     alpha = np.float32(0) if intra else ALPHA[lm]
     beta = BETA_INTRA if intra else BETA[lm]
-    bits = np.float32(0)
+    bits: Any = np.float32(0)
     for channel in range(channels):
-        below = np.float32(0)
+        below: Any = np.float32(0)
         for band in range(end):
             at = channel * BANDS + band
-            step = np.floor(
+            step: Any = np.floor(
                 energy[at] - alpha * max(LEAST_MEMORY, old[at]) - below + np.float32(0.5)
             )
-            bits += COSTS[lm, intra, band, min(np.int64(abs(step)), REACH)]
+            magnitude: Any = np.int64(abs(step))
+            bits += COSTS[lm, intra, band, min(magnitude, REACH)]
             below += step - beta * step
     return bits

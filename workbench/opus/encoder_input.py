@@ -55,9 +55,9 @@ def sample_of(pcm: Any, row: int, channel: int, mixed: bool) -> Any:
 
 
 @njit(error_model="numpy")
-def take_samples(state: Any, pcm: Any) -> bool:
+def take_samples(state: Any, pcm: Any) -> Any:
     """Pre-emphasise a frame behind its past; say whether it is silent."""
-    settings, raw, memory, signal = state[0], state[15], state[4], state[3]
+    settings, raw, memory, signal = state[0], state[14], state[4], state[3]
     frame, coded = settings[FRAME], settings[CODED]
     mixed = coded < settings[CHANNELS]
     loudest = np.float32(settings[GAIN])
@@ -87,11 +87,11 @@ def filter_pitch(state: Any, period: int, gain: int, taps: int) -> Any:
     tuple of float32
         Sum of magnitudes before and after.
     """
-    settings, signal, raw = state[0], state[3], state[15]
+    settings, signal, raw = state[0], state[3], state[14]
     frame = settings[FRAME]
     old_period, old_taps = max(15, settings[PERIOD]), settings[TAPS]
-    old_gain = GAIN_STEP * np.float32(settings[GAIN])
-    new_gain = GAIN_STEP * np.float32(gain)
+    old_gain: Any = GAIN_STEP * np.float32(settings[GAIN])
+    new_gain: Any = GAIN_STEP * np.float32(gain)
     before, after = np.float32(0), np.float32(0)
     for channel in range(settings[CODED]):
         at, to = channel * RAW + PAST, channel * ROOM + OVERLAP
@@ -111,7 +111,7 @@ def filter_pitch(state: Any, period: int, gain: int, taps: int) -> Any:
 @njit(error_model="numpy")
 def keep_past(state: Any) -> None:
     """Move the end of this frame to where the next one's past is."""
-    settings, signal, raw = state[0], state[3], state[15]
+    settings, signal, raw = state[0], state[3], state[14]
     frame = settings[FRAME]
     for channel in range(settings[CODED]):
         at = channel * ROOM
@@ -125,7 +125,7 @@ def keep_past(state: Any) -> None:
 @njit(error_model="numpy")
 def recode(state: Any, coded: int) -> None:
     """Change how many channels are coded: mix what is kept of the signal, or double it."""
-    settings, signal, memory, raw = state[0], state[3], state[4], state[15]
+    settings, signal, memory, raw = state[0], state[3], state[4], state[14]
     before = settings[CODED]
     settings[CODED] = coded
     if before == 0 or before == coded:

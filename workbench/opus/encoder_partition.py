@@ -75,7 +75,7 @@ def encode_angle(coder: Any, packet: Any, step: int, levels: int, kind: int) -> 
 
 
 @njit()
-def tilt_of(angle: int, n: int) -> int:
+def tilt_of(angle: int, n: int) -> Any:
     """How many eighths more the first of two halves should get, for the least squared error."""
     if angle == 0:
         return -RIGHT_ANGLE
@@ -160,8 +160,9 @@ def _encode_leaf(
     pulses = pvq_rates.pulses_of(step)
     gather_pulses(x, at, n, blocks, pulses, spread)
     squares = pvq.search(x, at, n, pulses, vector, 0)
-    index = np.int64(pvq.encode(vector, 0, n, pulses))
-    encode_uint(coder, packet, index, np.int64(pvq.size(n, pulses)))
+    index: Any = np.int64(pvq.encode(vector, 0, n, pulses))
+    size: Any = np.int64(pvq.size(n, pulses))
+    encode_uint(coder, packet, index, size)
     if synthesise:
         pvq.normalise(vector, 0, n, squares, gain, x, at)
         spread_out(x, at, n, blocks, pulses, spread)
@@ -238,7 +239,7 @@ def encode_partition(
             true = angle_between(x, at, at + half, half)
             angle = 0
             if levels > 1:
-                step = np.int64(true * np.float32(levels) / np.float32(RIGHT_ANGLE) + 0.5)
+                step: Any = np.int64(true * np.float32(levels) / np.float32(RIGHT_ANGLE) + 0.5)
                 step = max(0, min(levels, step))
                 if careful and 0 < step < levels:
                     tilt = tilt_of(step * RIGHT_ANGLE // levels, half)

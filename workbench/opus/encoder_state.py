@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "AMPLITUDE",
-    "AVERAGE",
+    "APART",
     "BITRATE",
     "BLENDED",
     "BYTES",
@@ -16,18 +16,22 @@ __all__ = [
     "ERROR",
     "FRAME",
     "GAIN",
+    "KEPT_WISHES",
     "LARGEST",
     "LEVELS",
     "LM",
-    "LONG_ENERGY",
     "MASK",
+    "MASKER",
     "MEMORY",
     "OLD",
     "PERIOD",
+    "RESERVE",
+    "SENSITIVITY",
     "SETTINGS",
-    "SPREADING",
     "TAPS",
     "TRANSIENTS",
+    "WEIGHTS",
+    "WISHES",
 ]
 
 # Samples per channel of the longest frame.
@@ -37,9 +41,13 @@ LARGEST = 960
 # steps of 3/32, 0 is none.
 CHANNELS, FRAME, LM, BYTES, BITRATE, CODED, END = range(7)
 MEMORY = 8
-BLENDED, SPREADING, AVERAGE, CODED_BANDS, TRANSIENTS, PERIOD, GAIN, TAPS = range(8, 16)
+BLENDED, APART, RESERVE, CODED_BANDS, TRANSIENTS, PERIOD, GAIN, TAPS = range(8, 16)
 SETTINGS = 16
 
-# Rows of f32[LEVELS, 42], a channel's 21 bands after the other's.
-AMPLITUDE, ENERGY, OLD, ERROR, LONG_ENERGY, MASK = range(6)
-LEVELS = 6
+# Rows of f32[LEVELS, 44], a channel's 21 bands after the other's.
+AMPLITUDE, ENERGY, OLD, ERROR, MASK, MASKER, SENSITIVITY = range(7)
+LEVELS = 7
+
+# Rows of i64[WEIGHTS, 22]: three for the choice of resolutions, and boosts that are wanted.
+WISHES, KEPT_WISHES = 3, 4
+WEIGHTS = 5
