@@ -18,7 +18,15 @@ from numba import njit
 
 from workbench import simd
 
-__all__ = ["PART", "SCRATCH", "transform"]
+__all__ = [
+    "COLUMN_IMAG",
+    "COLUMN_REAL",
+    "PART",
+    "ROW_IMAG",
+    "ROW_REAL",
+    "SCRATCH",
+    "transform",
+]
 
 PART = 512
 SCRATCH = 4 * PART

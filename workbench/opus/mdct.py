@@ -17,7 +17,16 @@ from workbench import simd
 from workbench.opus.fourier import PART, transform
 from workbench.opus.fourier import SCRATCH as FOURIER_SCRATCH
 
-__all__ = ["OVERLAP", "SCRATCH", "WINDOW", "forward", "inverse"]
+__all__ = [
+    "COSINES",
+    "FALLING",
+    "MINUS_SINES",
+    "OVERLAP",
+    "SCRATCH",
+    "WINDOW",
+    "forward",
+    "inverse",
+]
 
 OVERLAP = 120
 # What the Fourier transform needs, and a block in natural order.
@@ -40,7 +49,7 @@ def rotations() -> Any:
 
 ROTATIONS = rotations()
 # Sines with the other sign: so no product need be negated.
-COSINES, SINES = ROTATIONS.real.copy(), -ROTATIONS.imag
+COSINES, MINUS_SINES = ROTATIONS.real.copy(), -ROTATIONS.imag
 
 
 @njit(fastmath={"contract"})
@@ -58,7 +67,7 @@ def rotate_in(spectrum: Any, first: int, work: Any, lm: int) -> None:
         c, d = simd.load(simd.f32x8, spectrum, down), simd.load(simd.f32x8, spectrum, down + 8)
         x, y = simd.reverse(simd.odds(c, d)), simd.evens(a, b)
         cos = simd.load(simd.f32x8, COSINES, table + k)
-        sin = simd.load(simd.f32x8, SINES, table + k)
+        sin = simd.load(simd.f32x8, MINUS_SINES, table + k)
         simd.store(work, k, x * cos + y * sin)
         simd.store(work, k + PART, y * cos - x * sin)
 
@@ -69,7 +78,7 @@ def rotated(work: Any, k: int, table: int) -> Any:
     x = simd.load(simd.f32x8, work, RESULT + k)
     y = simd.load(simd.f32x8, work, RESULT + PART + k)
     cos = simd.load(simd.f32x8, COSINES, table + k)
-    sin = simd.load(simd.f32x8, SINES, table + k)
+    sin = simd.load(simd.f32x8, MINUS_SINES, table + k)
     return x * cos + y * sin, x * sin - y * cos
 
 
