@@ -113,10 +113,14 @@ def switching(rng, channels, packets):
 
 
 def hostile(rng, channels, packets):
-    """Samples that no sound has: not a number, infinite, far too loud, a lone one."""
+    """Samples that no sound has, in one frame: not a number, infinite, far too loud, far too soft.
+
+    libopus makes such a frame silent; others may do what they like with it.
+    """
     frame = int(rng.choice(FRAMES))
     sound = signals.sound("music", rng, packets * frame, channels)
-    flat = sound.reshape(-1)
+    at = int(rng.integers(packets))
+    flat = sound[at * frame : (at + 1) * frame].reshape(-1)
     bad = np.array([np.nan, np.inf, -np.inf, 1e30, -1e30, 1e-40, 4.0], np.float32)
     for value in bad:
         flat[rng.integers(len(flat), size=3)] = value

@@ -149,7 +149,8 @@ def test_silence_is_coded_as_silence_and_ends() -> None:
     packets, ranges = encode_all(encoder.setup(1, 480, 48_000), pcm, [480] * 20, [48_000] * 20)
     sound, found = decode_all(1, packets, [480] * 20)
     assert found == ranges
-    assert np.abs(sound[-2_400:]).max() == 0
+    # what is left is the decoder's de-emphasis, dying away
+    assert np.abs(sound[-2_400:]).max() < 1e-20
     assert not np.frombuffer(packets[-1], np.uint8)[3:].any()
 
 
