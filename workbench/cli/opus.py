@@ -146,26 +146,29 @@ def _show(found: Measured) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    titles = [f"{what} {side}" for side in ("mono", "stereo") for what in ("equal", "SNR", "rt")]
-    table = Table("mode", "frame", "bandwidth", *titles)
+    from workbench.codec.packets import SHORT
+
+    titles = [f"{side}: equal, SNR, rt_ratio" for side in ("mono", "stereo")]
+    table = Table("mode", "ms", "band", *titles)
     lines: dict[tuple[str, float, str], dict[int, Row]] = {}
     for row in found.rows:
         lines.setdefault((row.mode, row.frame_ms, row.bandwidth), {})[row.channels] = row
     for (mode, frame_ms, bandwidth), sides in lines.items():
-        cells = [cell for side in (1, 2) for cell in _cells(sides.get(side))]
-        table.add_row(mode, f"{frame_ms:g} ms", bandwidth, *cells)
+        cells = [_cell(sides.get(side)) for side in (1, 2)]
+        table.add_row(mode, f"{frame_ms:g}", SHORT[bandwidth], *cells)
     Console().print(table)
     equal = sum(row.verdict == "equal" for row in found.rows)
     ratio = "" if found.rt_ratio is None else f"; rt_ratio {found.rt_ratio:.3f} (geometric mean)"
     typer.echo(f"{equal} of {len(found.rows)} cells equal{ratio}; {found.took_s:.0f} s")
 
 
-def _cells(row: Row | None) -> tuple[str, str, str]:
+def _cell(row: Row | None) -> str:
+    """What is known of a cell, in a line."""
     if row is None or row.verdict == "open":
-        return ("" if row is None else "open", "", "")
+        return "" if row is None else "open"
     share = f"{row.equal}/{row.packets}" + ("" if row.verdict == "equal" else " DIFFERS")
     snr = "to the bit" if row.snr_db is None else f"{row.snr_db:.0f} dB"
-    return share, snr, "" if row.rt_ratio is None else f"{row.rt_ratio:.2f}"
+    return f"{share}  {snr}  {'' if row.rt_ratio is None else f'{row.rt_ratio:.2f}'}"
 
 
 def _compare(

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from workbench.upstreams import libopus
 
 MODES = ("CELT", "SILK", "hybrid")
-BANDWIDTHS = ("narrowband", "mediumband", "wideband", "superwideband", "fullband")
+SHORT = {
+    "narrowband": "NB",
+    "mediumband": "MB",
+    "wideband": "WB",
+    "superwideband": "SWB",
+    "fullband": "FB",
+}
+BANDWIDTHS = tuple(SHORT)
 # Configurations 0-11 are SILK, 12-15 hybrid, 16-31 CELT; each bandwidth has its frame sizes.
 SILK_SIZES, HYBRID_SIZES, CELT_SIZES = (480, 960, 1920, 2880), (480, 960), (120, 240, 480, 960)
 # A frame of so few bytes has nothing in it: it is concealed.

@@ -24,13 +24,6 @@ LOUD_DB, QUIET_DB, ZERO_DB = 0.0, -120.0, -200.0
 ATOL_DB = -80.0
 EQUAL_COLOUR, DIFFERS_COLOUR = "#8FD3BC", style.VERMILLION
 LIBOPUS_PANEL = 3
-SHORT = {
-    "narrowband": "NB",
-    "mediumband": "MB",
-    "wideband": "WB",
-    "superwideband": "SWB",
-    "fullband": "FB",
-}
 SIDES = ("kernel", "libopus", "difference")
 
 
@@ -209,11 +202,11 @@ def matrix(measured: Measured) -> Picture:
     Picture
         Rows of a panel are frame sizes, columns bandwidths, mono and stereo.
     """
-    from workbench.codec.packets import BANDWIDTHS, MODES
+    from workbench.codec.packets import MODES, SHORT
 
     by_mode = {mode: [row for row in measured.rows if row.mode == mode] for mode in MODES}
     shown = {mode: rows for mode, rows in by_mode.items() if rows}
-    grids = {mode: _grid(rows, BANDWIDTHS) for mode, rows in shown.items()}
+    grids = {mode: _grid(rows, list(SHORT)) for mode, rows in shown.items()}
     widths = [max(len(columns), 2) for _, columns in grids.values()]
     drawn = Picture(figsize=(style.WIDTH, 6.4), layout="constrained")
     panels = np.atleast_2d(drawn.subplots(2, len(shown), width_ratios=widths, squeeze=False))
@@ -244,7 +237,7 @@ def matrix_caption(measured: Measured) -> str:
         "of full scale, at least 90 dB (inf: equal to the bit). Hatched: the kernel has not the "
         f"mode. Times: {measured.passes} passes, interleaved, in one process on "
         f"{measured.machine or 'an unnamed machine'}; blue is faster than libopus. "
-        f"All of it took {measured.took_s:.0f} s, compiling included."
+        f"All of it took {measured.took_s:.0f} s, with what had to be compiled."
     )
 
 
@@ -284,6 +277,8 @@ def _cells(
         axes.text(x, y, text, ha="center", va="center", fontsize=7, color=style.INK, bbox=box)
     axes.set_xlim(-0.5, len(columns) - 0.5)
     axes.set_ylim(len(frames) - 0.5, -0.5)
+    from workbench.codec.packets import SHORT
+
     sides = {1: "mono", 2: "stereo"}
     labels = [f"{SHORT[bandwidth]}\n{sides[channels]}" for bandwidth, channels in columns]
     axes.set_xticks(range(len(columns)), labels)
