@@ -115,9 +115,10 @@ def switching(rng, channels, packets):
 def hostile(rng, channels, packets):
     """Samples that no sound has, in one frame: not a number, infinite, far too loud, far too soft.
 
-    libopus makes such a frame silent; others may do what they like with it.
+    libopus makes such a frame silent, others may do what they like with it: the sound is too short
+    for its quality to be judged.
     """
-    frame = int(rng.choice(FRAMES))
+    frame = int(rng.choice((120, 240)))
     sound = signals.sound("music", rng, packets * frame, channels)
     at = int(rng.integers(packets))
     flat = sound[at * frame : (at + 1) * frame].reshape(-1)
@@ -152,7 +153,7 @@ def battery(rng):
     for channels in (1, 2):
         side = "stereo" if channels == 2 else "mono"
         yield planned("switching", side, channels, lambda r, c=channels: switching(r, c, 16), 16)
-        yield planned("hostile", side, channels, lambda r, c=channels: hostile(r, c, 6), 6)
+        yield planned("hostile", side, channels, lambda r, c=channels: hostile(r, c, 3), 3)
         for rate in (500, 2_000, 2_000_000):
             for frame in (120, 960):
                 yield planned(
