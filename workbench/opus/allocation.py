@@ -350,7 +350,7 @@ def allocate(
     start, end : int
         Bands of the frame.
     trim : int
-        0 to 10; below 5 favours low bands.
+        0 to 10, by default 5; above it low bands get more of the bits, below it high ones.
     total : int
         Eighths of a bit there are.
     previous, bandwidth : int
