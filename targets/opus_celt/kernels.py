@@ -141,7 +141,8 @@ def decode(state, packet, length, pcm):
             return OPUS_UNIMPLEMENTED, 0
         lm = toc >> 3 & 3
     coded = channels_of(toc)
-    row, final, frame = 0, 0, 0
+    # Typed, or what is called with the first value and with later ones is compiled twice.
+    row, final, frame = np.int64(0), np.int64(0), np.int64(0)
     while row < samples:
         if count > 0:
             size = sizes[frame]

@@ -15,6 +15,9 @@ WRITES = {
     "fsst": ("decode", "out"),
     "fts_bm25": ("score", "scores"),
     "ivf_partition": ("nearest_partitions", "distances"),
+    "opus_celt": ("decode", "pcm"),
+    "opus_celt_encode": ("encode", "packet"),
+    "opus_mdct": ("inverse", "out"),
     "opus_pvq": ("decode", "vector"),
     # what it finds it returns
     "opus_range": ("bit", None),

@@ -85,10 +85,11 @@ def decode(state: Any, packet: Any, length: int, pcm: Any) -> Any:
     channels, frame_size = state[11], state[12]
     out = pcm.reshape(-1)
     capacity = pcm.shape[0]
+    # Typed, or what is called with the first value and with later ones is compiled twice.
+    row: Any = np.int64(0)
     if length == 0:
         if frame_size > capacity:
             return OPUS_BUFFER_TOO_SMALL, 0
-        row = 0
         while row < frame_size:
             # As long frames as fit, of those there are.
             lm = 3
@@ -113,7 +114,7 @@ def decode(state: Any, packet: Any, length: int, pcm: Any) -> Any:
         return OPUS_UNIMPLEMENTED, 0
     lm = toc >> 3 & 3
     coded = channels_of(toc)
-    row, final = 0, 0
+    final: Any = np.int64(0)
     for frame in range(count):
         size = sizes[frame]
         if size <= 1:
