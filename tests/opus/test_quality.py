@@ -36,7 +36,8 @@ def band_noise(n: int, low_hz: float, high_hz: float, seed: int = 1) -> NDArray[
     spectrum = np.fft.rfft(np.random.default_rng(seed).standard_normal(n))
     hertz = np.fft.rfftfreq(n, 1 / RATE)
     noise = np.fft.irfft(np.where((hertz >= low_hz) & (hertz < high_hz), spectrum, 0), n)
-    return noise / np.sqrt(np.mean(noise**2))
+    scaled: NDArray[np.float64] = noise / np.sqrt(np.mean(noise**2))
+    return scaled
 
 
 @pytest.mark.parametrize("channels", [1, 2])
@@ -75,8 +76,16 @@ def test_the_gain_of_both_does_not_count(seed: int, gain: float) -> None:
 def test_small_noise_counts_in_decibels() -> None:
     x = np.random.default_rng(5).standard_normal((24_000, 1))
     noise = np.random.default_rng(6).standard_normal(x.shape)
-    scores = [quality_db(x, x + noise * 10 ** (-level / 20)) for level in (10, 20, 30)]
-    assert np.diff(scores) == pytest.approx([10, 10], abs=1)
+    scores = [quality_db(x, x + noise * 10 ** (-level / 20)) for level in (0, 10, 20)]
+    assert np.diff(scores) == pytest.approx([11, 11], abs=1.5)
+
+
+def test_noise_far_below_its_masker_does_not_count() -> None:
+    x = np.random.default_rng(5).standard_normal((24_000, 1))
+    noise = np.random.default_rng(6).standard_normal(x.shape)
+    scores = [quality_db(x, x + noise * 10 ** (-level / 20)) for level in (30, 40, 50)]
+    assert scores == pytest.approx([quality.BEST_DB] * 3, abs=0.5)
+    assert scores[2] == pytest.approx(quality.BEST_DB, abs=1e-3)
 
 
 def test_noise_under_a_louder_sound_counts_less() -> None:
@@ -169,7 +178,8 @@ def test_segment_and_transition_snr() -> None:
     x = signal()
     y = x.copy()
     y[10_000:10_100] += 0.5
-    assert quality.segment_snr_db(x, y, 0, 9_000) == quality.BEST_DB
+    assert quality.segment_snr_db(x, y, 0, 9_000) == quality.BEST_SNR_DB
+    assert quality.segment_snr_db(x, 1.03 * x, 0, 9_000) == pytest.approx(30.5, abs=0.1)
     assert quality.segment_snr_db(x, x + x, 0, 9_000) == pytest.approx(0)
     assert quality.segment_snr_db(x, 200 * x, 0, 9_000) == quality.WORST_DB
     worst = quality.transition_snr_db(x, y, [4_000, 10_050, 20_000])
