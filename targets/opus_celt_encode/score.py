@@ -10,7 +10,10 @@ the same rate and frame size. What a dB is, `workbench.opus.quality` says.
 
 An encoder may remove what is below 3 Hz, as libopus does, or keep it: a sound is compared with the
 original and with the high-passed original, and the better of the two counts. (Compared with the
-original alone libopus loses 0.9 dB.)
+original alone libopus loses 1.5 dB on average.)
+
+The sounds are drawn from a seed of their own. The kernel's first decisions were tuned on sounds of
+seed 7: of the same kinds, rates and frame sizes, but not these.
 
 The transition SNR is that of changes between CELT frame sizes and rates (and so bandwidths), the
 least of all: until there is hybrid coding there are no other transitions.
@@ -25,7 +28,7 @@ from workbench.scoring import Quality
 from workbench.targets import Workload
 from workbench.upstreams import libopus
 
-SEED = 7
+SEED = 20261130
 SAMPLES = 28_800
 DELAY = 120
 MAX_BYTES = 1_276
