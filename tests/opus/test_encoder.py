@@ -182,8 +182,8 @@ def test_nothing_that_encode_calls_allocates() -> None:
     encode_all(encoder.setup(2, 960, 96_000), pcm, [960] * 10, [96_000] * 10)
     seen = 0
     for name, module in list(sys.modules.items()):
-        if not name.startswith("workbench.opus."):
-            continue
+        if not name.startswith("workbench.opus.") or name.endswith((".memory", ".decoder")):
+            continue  # of the decoder, which other tests set up in this process
         for function in vars(module).values():
             if isinstance(function, Dispatcher) and function is not encoder.setup:
                 for code in function.inspect_llvm().values():

@@ -45,7 +45,12 @@ def checked(request: pytest.FixtureRequest) -> Any:
     scope = dict(vars(module))
     for name, value in vars(module).items():
         if hasattr(value, "py_func"):
-            function = types.FunctionType(value.py_func.__code__, scope, name)
+            python = value.py_func
+            # what was imported needs the names of the module that it comes from
+            own = python.__globals__ is vars(module)
+            function = types.FunctionType(
+                python.__code__, scope if own else dict(python.__globals__), name
+            )
             scope[name] = njit(function, boundscheck=True, error_model="numpy")
     again = types.ModuleType(f"{module.__name__}.checked")
     vars(again).update({name: scope[name] for name in TARGET.surface})
