@@ -14,7 +14,7 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, overload
 
@@ -117,7 +117,7 @@ def check_appendable(path: Path) -> None:
             )
 
 
-def append(path: Path, row: AnyRow) -> None:
+def append(path: Path, row: AnyRow | Mapping[str, object]) -> None:
     """Add one row, durably.
 
     A new ledger gets its header. A torn last line, left by a crash, is first moved to
@@ -127,8 +127,8 @@ def append(path: Path, row: AnyRow) -> None:
     ----------
     path : Path
         A ledger, as `path` names it.
-    row : Row or ScoreRow
-        Of the kind that `ROWS` names for the ledger's focus.
+    row : Row, ScoreRow or mapping
+        Of the kind that `ROWS` names for the ledger's focus, or a value for each of its columns.
 
     Raises
     ------
@@ -304,11 +304,15 @@ def _header(focus: str) -> bytes:
     return "\t".join(COLUMNS[focus]).encode() + b"\n"
 
 
-def _line(focus: str, row: AnyRow) -> bytes:
+def _line(focus: str, row: AnyRow | Mapping[str, object]) -> bytes:
     """Spell a row as the bytes of its line."""
     columns = COLUMNS[focus]
     try:
-        fields = row.to_fields()
+        if isinstance(row, Mapping):
+            fields = {name: spell(value) for name, value in row.items()}
+            check(ROWS[focus], fields)
+        else:
+            fields = row.to_fields()
         if fields.keys() != set(columns):
             odd = ", ".join(sorted(fields.keys() ^ set(columns)))
             raise ValueError(f"columns differ from {FILES[focus]} in {odd}")

@@ -18,7 +18,7 @@ LARGEST = 480
 SINES, TWIDDLES, WINDOW, FLOATS = 900, 1800, 2760, 2880
 # Of each size, from the last combined to the first.
 FACTORS = ((5, 3, 4, 1, 1), (5, 3, 2, 4, 1), (5, 3, 4, 4, 1), (5, 3, 2, 4, 4))
-THIRD = np.float32(np.sqrt(0.75))
+THIRD = np.float32(0.75**0.5)
 HALF = np.float32(0.5)
 
 

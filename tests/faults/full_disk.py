@@ -64,6 +64,8 @@ WRITERS = {
 }
 mixed = {**dict.fromkeys(ledger.COLUMNS["mixed"], LONG), "status": "keep"}
 mixed |= {"score": 1.0, "quality_mean_gap_db": None, "quality_min_gap_db": None}
+mixed |= {"transition_snr_db": None, "open_features": None, "reason": "better"}
+mixed |= {"timestamp": "2026-01-01"}
 
 
 def contents():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workbench.policy import custody
-from workbench.targets import JUDGE_FILES
+from workbench.targets import FEATURE_LIST, FEATURES, JUDGE_FILES, SCORES
 
 
 def takes_part(path: str) -> bool:
@@ -18,7 +18,7 @@ def takes_part(path: str) -> bool:
     """
     match path.split("/"):
         case ["targets", _, file]:
-            return file in JUDGE_FILES
+            return file in (*JUDGE_FILES, SCORES, FEATURES, FEATURE_LIST)
         case ["snapshots", _, _, "manifest.json"]:
             return True
     return _is_module(path, custody.JUDGE_MODULES)
@@ -63,4 +63,5 @@ def _is_module(path: str, modules: tuple[str, ...]) -> bool:
     parts = path.split("/")
     if parts[0] != "workbench" or len(parts) < 2 or not path.endswith(".py"):
         return False
-    return parts[1].removesuffix(".py") in modules
+    inside = ["/".join(parts[1 : end + 1]).removesuffix(".py") for end in range(1, len(parts))]
+    return any(name in modules for name in inside)
