@@ -13,7 +13,7 @@ from workbench.publish import style
 from workbench.publish.style import Picture
 from workbench.record import TrialRecord
 
-ROW_INCHES, FRAME_INCHES, HEIGHT = 0.22, 1.6, 3.6
+ROW_INCHES, FRAME_INCHES, UNNAMED_INCHES, HEIGHT = 0.22, 1.6, 6.0, 3.6
 # More cells than these are drawn as their sorted gaps, without names.
 NAMED = 60
 MARKS = {
@@ -33,7 +33,7 @@ def gaps(record: TrialRecord) -> Figure:
         picture.text(0.01, 0.5, text, fontsize=12, color=style.VERMILLION, va="center")
         return picture
     cells = sorted(score.cells.items(), key=lambda cell: cell[1])
-    inches = FRAME_INCHES + ROW_INCHES * min(len(cells), NAMED)
+    inches = FRAME_INCHES + ROW_INCHES * len(cells) if len(cells) <= NAMED else UNNAMED_INCHES
     picture = Picture(figsize=(style.WIDTH, inches), layout="constrained")
     picture.suptitle(f"{record.target}: quality beside upstream's", fontsize=12, x=0.01, ha="left")
     axes = picture.add_subplot()
@@ -52,11 +52,12 @@ def gaps(record: TrialRecord) -> Figure:
     style.bare(axes)
     transition = score.transition_snr_db
     around = "" if transition is None else f", {transition:.2f} dB around changes of the stream"
+    if score.features:
+        around += f"; {len(score.open_features)} of {score.features} features open"
     style.caption(
         picture,
         f"{len(cells)} cells, the same in every trial; mean {score.mean_gap_db:+.3f} dB, least "
-        f"{score.min_gap_db:+.3f} dB{around}; {len(score.open_features)} of {score.features} "
-        f"features open. Focus {record.focus}: score {score.value:.6f}.",
+        f"{score.min_gap_db:+.3f} dB{around}. Focus {record.focus}: score {score.value:.6f}.",
     )
     return picture
 
