@@ -54,11 +54,6 @@ class Race:
         rngs = [np.random.default_rng(seed) for seed in seeds]
         return contest.cross(bench, self.files, self.layout, rngs, before)
 
-    def glance(self) -> contest.Measured:
-        """Time one pair of fresh processes, for what the candidate costs and not for a verdict."""
-        bench, files, layout, rng = self._fresh(0, self.layout)
-        return contest.measure(bench, files[:2], layout, rng, 0, None)
-
     def replay(self, replica: int, done: contest.Measured) -> None:
         """Repeat all turns of a pair with the candidate alone, every index checked."""
         fresh = self._fresh(replica, self.layout)

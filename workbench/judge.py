@@ -149,16 +149,9 @@ def compiling(
 
 
 def check(
-    bench: Bench,
-    kernels: Path,
-    rng: np.random.Generator,
-    *,
-    cases: Sequence[Workload] | None = None,
-    bounds: bool = False,
+    bench: Bench, kernels: Path, rng: np.random.Generator, *, bounds: bool = False
 ) -> Agreement:
     """Hold a variant against the reference on the whole battery; compiles it on the way.
-
-    Other ``cases`` may be given instead of the target's battery.
 
     Raises
     ------
@@ -168,7 +161,7 @@ def check(
         If the kernel raises, dies, needs too much memory or does not answer.
     """
     target, watchdog = bench.target, bench.watchdog
-    cases = list(target.inputs.battery(rng)) if cases is None else cases
+    cases = list(target.inputs.battery(rng))
     worst, bitwise = 0.0, True
     recalls = []
     phase = "bounds" if bounds else "correctness"

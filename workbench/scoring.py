@@ -83,17 +83,17 @@ def compare(setting: Setting, bench: judge.Bench, servers: Servers) -> Outcome:
     race = comparison.prepare(setting, bench, servers)
     candidate, incumbent, _ = race.files
     agreement = race.check()
-    measured = race.glance()
-    footprint = measured.footprint
+    # One crossover: for what the candidate costs, and for an audit to repeat; not for a verdict.
+    measured = race.cross([])
+    footprint = measured[0].footprint
     assert footprint is not None
-    blocks = measured.blocks
+    blocks = measured[0].blocks
     combos = range(len(race.layout.workloads))
     slowest_ns = max(float(np.median(blocks.candidate_ns[blocks.combo == i])) for i in combos)
     broken = gate.breach(footprint, setting.guardrails, slowest_ns)
     if broken is not None:
         return Outcome(broken, agreement=agreement, footprint=footprint)
-    mine = examine(setting.target, bench, candidate)
-    quality, lacking, total = mine
+    quality, lacking, total = examine(setting.target, bench, candidate)
     score = value(setting.options.focus, quality, len(lacking))
     theirs = None
     if setting.options.mode == "baseline":
@@ -105,12 +105,13 @@ def compare(setting: Setting, bench: judge.Bench, servers: Servers) -> Outcome:
         theirs = value(setting.options.focus, rival[0], len(rival[1]))
         verdict = decide(setting, score, theirs)
         if verdict.status == "keep":
-            audit(race, mine)
+            audit(race, quality)
+            verdict = comparison.audit(race, measured, verdict)
     return Outcome(
         verdict,
         agreement=agreement,
         footprint=footprint,
-        confinement=measured.confinement,
+        confinement=measured[0].confinement,
         score=Score(
             value=score,
             incumbent_value=theirs,
@@ -151,18 +152,17 @@ def examine(
     return quality, lacking, len(found)
 
 
-def audit(race: comparison.Race, found: tuple[Quality, tuple[str, ...], int]) -> None:
-    """Repeat what a keep rests on with every index checked: battery and score.
+def audit(race: comparison.Race, quality: Quality) -> None:
+    """Repeat the score with every index checked: its cases are others than the battery's.
 
     Raises
     ------
     CandidateFailure, Incorrect
         If the kernel leaves its arrays, or is worth less when it is watched.
     """
-    race.check(bounds=True)
     target, candidate = race.setting.target, race.files[0]
     watched, _, _ = examine(target, race.bench, candidate, bounds=True)
-    worst = max(abs(watched.gap_db[cell] - gap) for cell, gap in found[0].gap_db.items())
+    worst = max(abs(watched.gap_db[cell] - gap) for cell, gap in quality.gap_db.items())
     if not worst <= WATCHED_DB:
         why = "the score differs where every index is checked"
         mismatch = Mismatch("gap_db", (), worst, 0.0, WATCHED_DB, why)
