@@ -53,6 +53,7 @@ __all__ = [
     "check_appendable",
     "confirmations",
     "history",
+    "option",
     "path",
     "read",
     "read_any",
@@ -92,6 +93,17 @@ def path(folder: Path, focus: str) -> Path:
     if focus not in FILES:
         raise Infrastructure(f"no ledger for focus {focus!r}; there are {', '.join(FILES)}")
     return folder / FILES[focus]
+
+
+def option(focus: str) -> str:
+    """How a command line names a focus, for advice; nothing for the one that is meant anyhow.
+
+    Examples
+    --------
+    >>> option("quality")
+    ' --focus quality'
+    """
+    return "" if focus == "performance" else f" --focus {focus}"
 
 
 def check_appendable(path: Path) -> None:

@@ -96,9 +96,9 @@ def best(name: str, focus: str = "performance", root: Path | None = None) -> dic
     machine = host_class(target)
     found = ledger.best(ledger.read_any(ledger.path(target.folder, focus)), machine)
     if found is None:
-        option = "" if focus == "performance" else f" --focus {focus}"
         raise Usage(
-            f"{name} has no kept row on host class {machine}: run `workbench init {name}{option}`"
+            f"{name} has no kept row on host class {machine}: run "
+            f"`workbench init {name}{ledger.option(focus)}`"
         )
     return dataclasses.asdict(found)
 

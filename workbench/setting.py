@@ -88,10 +88,10 @@ def settle(target: Target, options: Options) -> Setting:
     machine = host.current(digest)
     baselines = [r for r in rows if r.status == "baseline" and r.host_class == machine.id]
     if options.mode == "baseline" and baselines and not options.rebaseline:
-        spelt = "" if options.focus == "performance" else f" --focus {options.focus}"
         raise Usage(
             f"{target.name} has a baseline on this host class ({baselines[-1].timestamp}); "
-            f"`workbench init {target.name}{spelt} --rebaseline` measures a new one"
+            f"`workbench init {target.name}{ledger.option(options.focus)} --rebaseline` "
+            "measures a new one"
         )
     source = policy.read_source(target.kernels_path)
     if options.mode == "baseline":

@@ -257,14 +257,12 @@ def _check_import(node: ast.Import | ast.ImportFrom) -> set[str]:
         "import workbench.simd as simd",
     ):
         return set()
-    source = words.importable()
-    if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module in source:
-        known, bound = source[node.module], set()
+    module = node.module if isinstance(node, ast.ImportFrom) and node.level == 0 else None
+    known, bound = words.importable(module), set[str]()
+    if module is not None and known is not None:
         for alias in node.names:
             if alias.name not in known:
-                raise PolicyViolation(
-                    node.lineno, f"`{text}`", _unknown(node.module, alias.name, known)
-                )
+                raise PolicyViolation(node.lineno, f"`{text}`", _unknown(module, alias.name, known))
             name = alias.asname or alias.name
             _check_name(name, node.lineno)
             bound.add(name)

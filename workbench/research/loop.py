@@ -161,7 +161,8 @@ def prepare(plan: Plan, root: Path, name: str) -> Workplace:
     measured = any(row.get("host_class", host_class) == host_class for row in rows)
     if not measured and not plan.scout:
         raise Refused(
-            f"{plan.target} has no baseline on this machine: `workbench init {plan.target}` first"
+            f"{plan.target} has no baseline on this machine: "
+            f"`workbench init {plan.target}{ledger.option(plan.focus)}` first"
         )
     place = worktree.add(root, name)
     return Workplace(

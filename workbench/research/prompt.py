@@ -18,7 +18,7 @@ Rows = Sequence[Mapping[str, str]]
 def text(target: Target, focus: str, rows: Rows, host_class: str, next_action: str) -> str:
     """Task, what comes next, best so far, attempts, last failure, lessons, program, rules."""
     name = target.name
-    which = "" if focus == "performance" else f" --focus {focus}"
+    which = ledger.option(focus)
     task = (
         f"# One idea for {name}\n\n"
         f"Edit targets/{name}/kernels.py, nothing else. Try ONE idea. Then run exactly once\n\n"
