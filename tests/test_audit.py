@@ -18,7 +18,7 @@ def commit(project, message):
 
 
 @pytest.fixture
-def ledger_of_two(project, monkeypatch):
+def ledger_of_two(project, slow_upstream, slow_kernel, monkeypatch):
     """A true keep, and after it one that somebody wrote for upstream's own algorithm.
 
     Two crossovers prove it, and a loud machine may take more.
@@ -26,16 +26,15 @@ def ledger_of_two(project, monkeypatch):
     monkeypatch.setattr(stats, "MAX_CROSSOVERS", 12)
     assert trial.run("pq_l2", Options(incumbent="upstream"), root=project).status == "keep"
     target = targets.load("pq_l2", project)
-    slow = (target.folder / "upstream.py").read_text()
-    target.kernels_path.write_text(slow)
+    target.kernels_path.write_text(slow_kernel)
     commit(project, "A step that is none")
     rows = ledger.path(target.folder, "performance")
     digest = policy.judge_sha256(policy.judge_files(project, target.folder))
     unknown = dict.fromkeys(ledger.COLUMNS["performance"])
     said = {
-        **{"commit": incumbent.head(target, slow), "timestamp": "2026-01-01T00:00:00+00:00"},
+        **{"commit": incumbent.head(target, slow_kernel), "timestamp": "2026-01-01T00:00:00+00:00"},
         **{"status": "keep", "reason": "faster", "ratio": 0.9, "description": "no step"},
-        **{"host_class": host.current(digest).id, "kernel_sha256": incumbent.sha256(slow)},
+        **{"host_class": host.current(digest).id, "kernel_sha256": incumbent.sha256(slow_kernel)},
     }
     ledger.append(rows, {**unknown, **said})
     return rows

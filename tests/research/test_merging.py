@@ -774,20 +774,19 @@ def real(project, source, message):
 
 
 @pytest.fixture
-def start(project):
-    """A project whose default branch has upstream's kernel; the fast one is what can be won."""
+def start(project, slow_kernel):
+    """A project whose default branch has a slow kernel; the fast one is what can be won."""
     git(project, "config", "user.name", "ann")
     git(project, "config", "user.email", "ann@localhost")
     fast = (ROOT / KERNEL).read_text()
-    upstream = (ROOT / "targets" / "pq_l2" / "upstream.py").read_text()
     queueing.write(
         project,
         {
             "check.py": queueing.CHECK,
             "pyproject.toml": queueing.FILES["pyproject.toml"],
-            KERNEL: upstream,
+            KERNEL: slow_kernel,
         },
-        "start where upstream is",
+        "start from a slow one",
     )
     return project, fast
 
