@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 MARK = re.compile(r"(<!-- table (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 # This report is of Lance's kernels; other targets came later.
-NAMES = [name for name in targets.names(ROOT) if (ROOT / "snapshots" / "lance" / name).is_dir()]
+NAMES = [name for name in targets.names(ROOT) if (HERE / "data" / "committed" / name).is_dir()]
 
 
 def ledgers():

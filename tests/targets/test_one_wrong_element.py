@@ -25,6 +25,7 @@ WRITES = {
     "posting_seek": ("next", "cursor"),
     "pq_cosine": ("distances", "out"),
     "pq_dot": ("distances", "out"),
+    "pq_encode": ("encode", "distances"),
     "pq_l2": ("distances", "out"),
     "pq_l2_u8": ("distances", "out"),
     "predicate": ("compare", "out"),
