@@ -14,6 +14,7 @@ from typing import Any
 import jinja2
 from jinja2 import meta
 
+from workbench.analysis.summary import plain
 from workbench.digest import spelling
 from workbench.digest.data import Data
 from workbench.digest.drawing import Drawing
@@ -107,7 +108,7 @@ class Asking:
 
     def keep(self, name: str, drawing: Drawing) -> str:
         """Note a figure; returns its Markdown."""
-        file = f"{name.replace('_', '-')}.png"
+        file = f"{plain(name.replace('_', '-'))}.png"
         self.drawn[file] = drawing
         return drawing.markdown(f"figures/{file}")
 

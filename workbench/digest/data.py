@@ -129,4 +129,3 @@ class Data:
             raise Infrastructure(f"{path} line {error.lineno}: {error.msg}") from error
         except ValueError as error:
             raise Infrastructure(f"{path} is no JSON: {error}") from error
-
