@@ -66,9 +66,9 @@ def lookup(data, number, shape):
 
 
 def deltas(data):
-    """The least gain that was told, with each calibration."""
+    """The least gain that is told, with each calibration; delta is of logarithms."""
     found = dict.fromkeys(one.calibration.delta for one in data.trials())
-    return [f"{100 * delta:.2f} %" for delta in found]
+    return [f"{-100 * np.expm1(-delta):.2f} %" for delta in found]
 
 
 def ledger(data):

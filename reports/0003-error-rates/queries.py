@@ -46,7 +46,7 @@ def _lines(data):
 
 
 def kept(data, variant, gate="judge", condition=None):
-    """How many of a variant a gate keeps, over all conditions or in one; with its exact interval."""
+    """How many of a variant a gate keeps, over all conditions or in one, with its interval."""
     asked = [
         getattr(line, gate)
         for line in lines(data)
@@ -57,7 +57,9 @@ def kept(data, variant, gate="judge", condition=None):
 
 def beside(data, variant):
     """How many of a variant are kept beside a neighbour of either kind."""
-    asked = [line.judge for line in lines(data) if line.variant == variant and line.condition != "quiet"]
+    asked = [
+        line.judge for line in lines(data) if line.variant == variant and line.condition != "quiet"
+    ]
     return rates.rate(sum(one.kept for one in asked), sum(one.verdicts for one in asked))
 
 
@@ -75,9 +77,7 @@ def of_kernels(data, variant, noisy, quiet=None):
 
 def per_condition(data):
     """Verdicts on identical kernels in each condition."""
-    (count,) = {
-        line.judge.verdicts for line in lines(data) if line.variant == campaign.IDENTICAL
-    }
+    (count,) = {line.judge.verdicts for line in lines(data) if line.variant == campaign.IDENTICAL}
     return count
 
 

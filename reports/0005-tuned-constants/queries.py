@@ -52,7 +52,9 @@ def kept_trial(data):
     """Its record."""
     sha = kept(data).kernel_sha256
     return next(
-        one for one in data.trials() if one.kernel_sha256 == sha and one.description.startswith("tune")
+        one
+        for one in data.trials()
+        if one.kernel_sha256 == sha and one.description.startswith("tune")
     )
 
 

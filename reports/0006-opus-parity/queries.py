@@ -89,9 +89,7 @@ def parity(data):
         spread = f" ({min(ratios):.2f} to {max(ratios):.2f})" if ratios else ""
         rows.append((*row, f"{geomean(ratios):.2f}{spread}" if ratios else "open"))
     heads = ("mode", "frame, ms", "cells equal", "packets equal", "least SNR, dB")
-    return pd.DataFrame(
-        rows, columns=[*heads, "largest error", "rt_ratio (least to largest cell)"]
-    )
+    return pd.DataFrame(rows, columns=[*heads, "largest error", "rt_ratio (least to largest cell)"])
 
 
 def races(data):

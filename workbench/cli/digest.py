@@ -122,7 +122,12 @@ def check(slugs: Slugs = None, as_json: Json = False) -> None:
             faults += checks.check(builds.render(one))
     _report(root, faults, as_json=as_json)
     if not as_json:
-        typer.echo(f"{len(chosen)} digests say what their data says")
+        count = len(chosen)
+        typer.echo(
+            "1 digest says what its data says"
+            if count == 1
+            else f"{count} digests say what their data say"
+        )
 
 
 def _report(

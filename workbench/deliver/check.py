@@ -40,6 +40,7 @@ _WAIVER = re.compile(
 
 Status = Literal["OK", "FAIL", "WAIVED"]
 
+
 @dataclass(frozen=True)
 class Change:
     """What happened between two commits.
@@ -154,7 +155,8 @@ def check(change: Change) -> list[Line]:
 def _waivers(change: Change) -> dict[str, str]:
     """Deliverables that this change says in words are not needed, with the reason."""
     before = _waived(change.before.values())
-    return dict([*_waived(change.texts(DIGEST_PAGE).values()) - before, *_waived([change.messages])])
+    pages = change.texts(DIGEST_PAGE).values()
+    return dict([*_waived(pages) - before, *_waived([change.messages])])
 
 
 def _waived(texts: Iterable[str]) -> set[tuple[str, str]]:
@@ -332,4 +334,3 @@ def _texts(root: Path, commit: str, paths: Iterable[str]) -> dict[str, str]:
 def uncommitted(root: Path) -> bool:
     """Whether files lie about that no commit has: nobody looks at those."""
     return bool((git.ask(root, "status", "--porcelain", "--", ".") or "").strip())
-

@@ -102,6 +102,8 @@ class Asking:
             raise Unanswered(f"{{{{{expression}}}}} asks no query: what it says is typed")
         try:
             value = compiled(**self.queries)
+            if isinstance(value, jinja2.Undefined):
+                str(value)  # says what is not there
             return spelling.spell(value() if isinstance(value, Query) else value)
         except (ValueError, TypeError, LookupError, jinja2.UndefinedError) as error:
             raise Unanswered(f"{{{{{expression}}}}}: {error}") from error

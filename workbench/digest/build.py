@@ -40,7 +40,7 @@ class Built:
     digest : Digest
         Of which.
     files : dict of str to bytes
-        Pages and figures, by path in the digest's folder.
+        Pages and figures, by path in the digest's folder; none where there is a fault.
     faults : tuple of Fault
         Queries without an answer, and typed numbers.
     """
@@ -65,12 +65,14 @@ def render(digest: Digest) -> Built:
     files: dict[str, bytes] = {}
     for page, text in sources.items():
         files[page] = (NOTE.format(page=page) + _fill(digest, page, text, asking, faults)).encode()
+    if faults:
+        return Built(digest, {}, tuple(faults))
     for file, drawing in sorted(asking.drawn.items()):
         files[f"{FIGURES}/{file}"] = drawing.picture.png()
     if asking.drawn:
         versions = {name: version(name) for name in DRAWERS}
         files[DRAWN_WITH] = (json.dumps(versions, indent=1) + "\n").encode()
-    return Built(digest, files, tuple(faults))
+    return Built(digest, files, ())
 
 
 def write(built: Built) -> list[Path]:

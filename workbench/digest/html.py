@@ -30,7 +30,7 @@ code { padding: .1em .25em; } pre { padding: .8rem; overflow-x: auto; } pre code
 @media print { :root { color-scheme: light; --ink: #000; --paper: #fff; --line: #ccc;
   --pale: #f4f4f4; --link: #000; } body { font-size: 10pt; max-width: none; padding: 0; }
   table { font-size: 7pt; display: table; } tr, img, pre { break-inside: avoid; }
-  section + section { break-before: page; border: 0; } }
+  h1, h2, h3 { break-after: avoid; } img { max-height: 17cm; } }
 """
 
 
