@@ -6,11 +6,9 @@ import base64
 import html
 import re
 
-from markdown_it import MarkdownIt
-from mdit_py_plugins.anchors import anchors_plugin
-
 from workbench.digest.build import Built
 from workbench.digest.folder import PAGES
+from workbench.errors import Infrastructure
 
 STYLE = """\
 :root { color-scheme: light dark; --ink: #222; --paper: #fff; --line: #ddd; --pale: #f4f4f4;
@@ -36,6 +34,11 @@ code { padding: .1em .25em; } pre { padding: .8rem; overflow-x: auto; } pre code
 
 def page(built: Built) -> bytes:
     """All pages of a digest in one, figures inside, links between the pages within it."""
+    try:
+        from markdown_it import MarkdownIt
+        from mdit_py_plugins.anchors import anchors_plugin
+    except ImportError as error:
+        raise Infrastructure("no markdown-it: pip install -e '.[digest]' brings it") from error
     parser = MarkdownIt("commonmark").enable("table").use(anchors_plugin, max_level=3)
     sections, title = [], built.digest.name
     for name in PAGES:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
-from tabulate import tabulate
+
+from workbench.errors import Infrastructure
 
 WORDS = (
     *("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
@@ -96,6 +97,10 @@ def table(frame: pd.DataFrame) -> str:
 
 def lay_out(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Heads and rows of text as a Markdown table; what is a bar stays in its cell."""
+    try:
+        from tabulate import tabulate
+    except ImportError as error:
+        raise Infrastructure("no tabulate here: pip install -e '.[digest]' brings it") from error
     safe = [[text.replace("|", "\\|") for text in row] for row in rows]
     return tabulate(safe, heads, tablefmt="github", disable_numparse=True)
 
