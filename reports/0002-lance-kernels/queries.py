@@ -256,5 +256,5 @@ def lossy(data):
         "Recall against time of the lossy variants",
         "recall@10; µs a query (logarithmic)",
         f"{len(cells)} cells of variant, shape and distribution",
-        "none: times of one script on a shared core, for the shape of the hull only",
+        "none, times of one script on a shared core, for the shape of the hull only",
     )

@@ -422,7 +422,7 @@ def hulls(data, clip):
         f"Hulls of {clip}, a panel a rate-control mode",
         "VMAF; kbps (logarithmic)",
         f"{len(here):,} encodes",
-        "none: an encode gives the same bits every time",
+        "none, an encode gives the same bits every time",
     )
 
 
@@ -434,7 +434,7 @@ def losses(data):
         "On how many clips each recipe loses",
         "clips, mean over a recipe's qualities",
         f"{len(sweep.cells):,} cells of {sweep.sources} clips",
-        "none: counts",
+        "none, counts",
     )
 
 

@@ -182,7 +182,7 @@ def _gaps(data, target, shows):
         shows,
         "quality above libopus's, dB",
         f"{len(one.score.cells)} cells",
-        "none: the same kernel gets the same score every time",
+        "none, the same kernel gets the same score every time",
     )
 
 
@@ -194,7 +194,7 @@ def matrix(data):
         "The parity matrix: SNR of equal cells, and below it how fast they are; hatched is open",
         "SNR in dB; libopus's time / ours",
         f"{len(document['rows'])} cells",
-        "none here; each cell's least and largest rt_ratio stands in data/matrix.csv",
+        "none here, each cell's least and largest rt_ratio stands in data/matrix.csv",
     )
 
 
@@ -229,5 +229,5 @@ def speeds(data):
         "rt_ratio of each cell that is equal, by frame size, bandwidth and channels",
         "libopus's time / ours",
         f"{len(chosen)} cells",
-        "none: one process, a look and no verdict",
+        "none, one process, a look and no verdict",
     )

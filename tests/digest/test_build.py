@@ -102,7 +102,8 @@ def test_a_query_without_an_answer_is_named_by_its_line(folder, query, why):
 
 def test_a_phrase_that_no_text_has_is_found(folder):
     edit(folder / "declared.toml", '"64 codes"', '"64 codes", "32 rows"')
-    assert "'32 rows' is declared, and no text has it" in said(folder)[0][2]
+    told = "'32 rows' is declared, and no text has it"
+    assert said(folder) == [("declared.toml", 3, told)]
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,13 @@ def _typed(digest: Digest, sources: dict[str, str]) -> Iterator[Fault]:
             )
     for phrase in phrases:
         if not any(any(spans(text, phrase)) for text in sources.values()):
-            yield Fault(digest.declared, 1, f"{phrase!r} is declared, and no text has it")
+            line = _line_of(digest.declared, phrase)
+            yield Fault(digest.declared, line, f"{phrase!r} is declared, and no text has it")
+
+
+def _line_of(path: Path, phrase: str) -> int:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return next((number for number, line in enumerate(lines, 1) if phrase in line), 1)
 
 
 def _fill(digest: Digest, page: str, text: str, asking: Asking, faults: list[Fault]) -> str:
