@@ -1,22 +1,25 @@
 """Published pages say what their data says."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from workbench import overview
+from workbench.digest import find
+from workbench.digest.build import render
+from workbench.digest.check import check
 
 ROOT = Path(__file__).resolve().parents[1]
-TABLES = sorted(ROOT.glob("reports/*/tables.py"))
 
 
-@pytest.mark.parametrize("script", TABLES, ids=[path.parent.name for path in TABLES])
-def test_every_table_of_a_report_is_what_its_data_says(script):
-    command = [sys.executable, str(script), "--check"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{script.parent.name}: run python {script.name}; {done.stderr}"
+@pytest.mark.parametrize("digest", find(ROOT), ids=lambda digest: digest.name)
+def test_a_digest_is_what_its_data_says_to_the_byte(digest):
+    built = render(digest)
+    said = [f"{fault.path.name}:{fault.line}: {fault.message}" for fault in check(built)]
+    assert said == [], f"workbench digest build {digest.name}"
+    committed = {name: (digest.folder / name).read_bytes() for name in built.files}
+    if committed.get("figures/drawn-with.json") == built.files.get("figures/drawn-with.json"):
+        assert built.files == committed
 
 
 def test_the_readme_s_table_of_targets_is_what_is_published():

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from workbench import cli
 from workbench.deliver import check as checks
 from workbench.deliver.check import FRAGMENT_NAME, NAMES, Change, check, section
+from workbench.digest import template
 
 KERNEL = "targets/pq_l2/kernels.py"
 DIGEST = "reports/0009-found/README.md"
@@ -65,6 +66,19 @@ def test_a_change_of_a_kernel_with_nothing_lacks_all_six_and_is_told_where_to_wr
     where = ("reports/NNNN-SLUG", "'## Decision matrix'", "'## Invariant'", "'## Reproduce'")
     for line, place in zip(lines, (*where, ".changes/", "'## When upstream moves'"), strict=True):
         assert place in line.sentence
+
+
+def test_the_sections_may_stand_on_the_digest_s_other_pages():
+    finding, *parts = WHOLE.split("\n## ")
+    names = ("decision.md", "invariants.md", "reproduce.md", "moves.md")
+    pages = {
+        DIGEST.replace("README.md", name): f"# Page\n\n## {part}\n"
+        for name, part in zip(names, parts, strict=True)
+    }
+    found = change((KERNEL, DIGEST, FRAGMENT, *pages), digest=finding, pages=pages)
+    assert failed(found) == []
+    assert "decision.md, Decision matrix" in check(found)[1].sentence
+    assert failed(change((KERNEL, *pages), pages=pages)) == ["digest", FRAGMENT_NAME]
 
 
 @pytest.mark.parametrize(
@@ -265,12 +279,19 @@ def test_no_page_and_no_message_breaks_it(text, messages):
     assert section(text, text) is not None
 
 
-def test_the_template_is_unwritten_everywhere_and_has_every_heading():
-    text = checks.TEMPLATE.format(number="0009", title="Found")
-    wanted = ["digest", "decision matrix", "invariant note", "reproducer", "re-sync note"]
-    assert failed(change(digest=text)) == wanted
+def test_a_new_digest_is_unwritten_everywhere_and_has_every_heading():
+    texts = (template.README, template.DECISION, template.INVARIANTS, template.REPRODUCE)
+    names = ("README.md", "decision.md", "invariants.md", "reproduce.md")
+    told = {"number": "0009", "title": "Found", "sections": ""}
+    pages = {
+        DIGEST.replace("README.md", name): text.format(**told)
+        for name, text in zip(names, texts, strict=True)
+    }
+    assert failed(change((KERNEL, *pages, FRAGMENT), pages=pages)) == [
+        name for name in NAMES if name != FRAGMENT_NAME
+    ]
     for heading in ("Decision matrix", "Invariant", "Reproduce", "When upstream moves"):
-        assert section(text, heading)
+        assert any(section(text, heading) for text in pages.values()), heading
 
 
 # In repositories.
@@ -397,17 +418,6 @@ def test_no_default_branch_and_no_repository_are_one_line(clone, capsys, monkeyp
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     assert cli.run(["deliver", "check"]) == 5
     assert "no commit to look at" in capsys.readouterr().err
-
-
-def test_new_makes_the_next_page_and_only_that(clone, capsys):
-    (clone / "reports" / "0041-old").mkdir(parents=True)
-    assert cli.run(["deliver", "new", "bytes-not-floats"]) == 0
-    page = clone / "reports" / "0042-bytes-not-floats" / "README.md"
-    assert page.read_text().startswith("# 0042 Bytes not floats\n")
-    assert "reports/0042-bytes-not-floats/README.md" in capsys.readouterr().out
-    for slug in ("bytes-not-floats", "Bytes", "a/b", "../x", "", "-x"):
-        assert cli.run(["deliver", "new", "--", slug]) == 64
-    assert len(list((clone / "reports").iterdir())) == 2
 
 
 def test_the_setting_is_a_command_for_a_shell(capsys):

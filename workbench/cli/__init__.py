@@ -15,6 +15,7 @@ import typer
 
 from workbench.cli import (
     deliver,
+    digest,
     doctor,
     opus,
     queue,
@@ -47,7 +48,7 @@ app = typer.Typer(
 )
 for part in (
     *(trials, research, queue, deliver, races, robustness),
-    *(sweep, recommend, opus, scaffold, snapshots, doctor),
+    *(digest, sweep, recommend, opus, scaffold, snapshots, doctor),
 ):
     app.add_typer(part.app)
 

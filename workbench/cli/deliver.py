@@ -1,4 +1,4 @@
-"""``workbench deliver check | new | required-check`` and ``workbench port``."""
+"""``workbench deliver check | required-check`` and ``workbench port``."""
 
 from __future__ import annotations
 
@@ -60,18 +60,6 @@ def check(
         if checks.uncommitted(root):
             typer.echo("some files here are in no commit: those were not looked at")
     raise typer.Exit(int(failed))
-
-
-@deliver.command(epilog="Example: workbench deliver new topk-by-counting")
-def new(
-    slug: Annotated[str, typer.Argument(help="Lower-case letters and digits, and hyphens.")],
-) -> None:
-    """Make the next digest, reports/NNNN-SLUG/README.md, with the headings that are asked for."""
-    from workbench import targets
-    from workbench.deliver import check as checks
-
-    path = checks.new(targets.find_root(), slug)
-    typer.echo(f"made {path}: fill its sections, and write a sentence into .changes/")
 
 
 @deliver.command(

@@ -1,7 +1,7 @@
 """Are the six deliverables of a change there: from the merge base to HEAD, as committed.
 
-What a change of a kernel or of the judge brings besides its code, one page and one line: a digest
-``reports/NNNN-SLUG/README.md`` with four sections, and a changelog fragment. docs/deliverables.md
+What a change of a kernel or of the judge brings besides its code: a digest ``reports/NNNN-SLUG``
+with four sections on its pages, and a changelog fragment. docs/deliverables.md
 says what belongs into each; `check` is pure, `read` asks git.
 """
 
@@ -17,9 +17,10 @@ from typing import Literal
 from workbench import git, incumbent
 from workbench.deliver.judged import needs_all_six
 from workbench.errors import Infrastructure, Usage
-from workbench.files import write_whole
 
 DIGEST = re.compile(r"reports/\d{4}-[^/]+/README\.md")
+# A digest's pages as they are built; the sections may stand in any of them.
+DIGEST_PAGE = re.compile(r"reports/\d{4}-[^/]+/[^/]+\.md")
 DECISION = re.compile(r"docs/decisions/\d{4}-[^/]+\.md")
 FRAGMENT = re.compile(r"\.changes/[^/]+\.change\.md")
 CHANGELOG = "CHANGELOG.md"
@@ -38,37 +39,6 @@ _WAIVER = re.compile(
 )
 
 Status = Literal["OK", "FAIL", "WAIVED"]
-
-TEMPLATE = """\
-# {number} {title}
-
-<!-- The finding, in words and figures: what was asked, what came out, how far to believe it. -->
-
-## Mechanism
-
-<!-- Why it is so. `workbench port` quotes this for upstream. -->
-
-## Decision matrix
-
-<!-- Alternatives compared, at least two: fill the table.
-| alternative | for | against | chosen |
-|---|---|---|---|
-| | | | yes |
-| | | | no |
--->
-
-## Invariant
-
-<!-- What must stay true, and the test that holds it: tests/....py -->
-
-## Reproduce
-
-<!-- The commands that repeat the finding from a fresh clone, indented by four spaces. -->
-
-## When upstream moves
-
-<!-- What to do then. A section of this name in targets/T/program.md does as well. -->
-"""
 
 
 @dataclass(frozen=True)
@@ -125,7 +95,7 @@ class Change:
 
     def sections(self, heading: str) -> dict[str, str]:
         """As `fresh`, what digests say under a heading."""
-        return self.fresh(DIGEST, lambda text: section(text, heading))
+        return self.fresh(DIGEST_PAGE, lambda text: section(text, heading))
 
 
 @dataclass(frozen=True)
@@ -168,7 +138,7 @@ def check(change: Change) -> list[Line]:
         return []
     needed = NAMES if change.judged else (FRAGMENT_NAME,)
     waivers = _waivers(change)
-    old = any(path in change.before for path in change.texts(DIGEST))
+    old = any(path in change.before for path in change.texts(DIGEST_PAGE))
     lines = []
     for name in needed:
         found, sentence = _FINDERS[name](change)
@@ -185,7 +155,8 @@ def check(change: Change) -> list[Line]:
 def _waivers(change: Change) -> dict[str, str]:
     """Deliverables that this change says in words are not needed, with the reason."""
     before = _waived(change.before.values())
-    return dict([*_waived(change.texts(DIGEST).values()) - before, *_waived([change.messages])])
+    pages = change.texts(DIGEST_PAGE).values()
+    return dict([*_waived(pages) - before, *_waived([change.messages])])
 
 
 def _waived(texts: Iterable[str]) -> set[tuple[str, str]]:
@@ -210,7 +181,7 @@ def _digest(change: Change) -> tuple[bool, str]:
         if text.strip():
             return True, path
     return False, (
-        "write the finding into reports/NNNN-SLUG/README.md: `workbench deliver new SLUG` makes it"
+        "write the finding into reports/NNNN-SLUG/README.md: `workbench digest new SLUG` makes it"
     )
 
 
@@ -341,7 +312,7 @@ def _between(root: Path, start: str) -> Change:
     edited = tuple(path for path, how in files.items() if how != "D")
     removed = tuple(path for path, how in files.items() if how == "D")
     bare = Change(edited, removed, {}, "", frozenset())
-    kinds = (DIGEST, DECISION, FRAGMENT)
+    kinds = (DIGEST_PAGE, DECISION, FRAGMENT)
     wanted = [path for path in files if any(kind.fullmatch(path) for kind in kinds)]
     programs = [f"targets/{name}/program.md" for name in bare.targets]
     return Change(
@@ -363,26 +334,3 @@ def _texts(root: Path, commit: str, paths: Iterable[str]) -> dict[str, str]:
 def uncommitted(root: Path) -> bool:
     """Whether files lie about that no commit has: nobody looks at those."""
     return bool((git.ask(root, "status", "--porcelain", "--", ".") or "").strip())
-
-
-def new(root: Path, slug: str) -> Path:
-    """Make the next digest from the template; returns its path in the project.
-
-    Raises
-    ------
-    Usage
-        If the name is no slug, or a digest has it already.
-    """
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug):
-        raise Usage(f"{slug!r} is no slug: lower-case letters and digits, joined by hyphens")
-    reports = root / "reports"
-    taken = sorted(p.name for p in reports.glob("[0-9][0-9][0-9][0-9]-*") if p.is_dir())
-    same = [name for name in taken if name[5:] == slug]
-    if same:
-        raise Usage(f"reports/{same[0]} is there already: edit its README.md, or choose another")
-    number = f"{int(taken[-1][:4]) + 1 if taken else 1:04d}"
-    path = reports / f"{number}-{slug}" / "README.md"
-    path.parent.mkdir(parents=True)
-    title = slug.replace("-", " ").capitalize()
-    write_whole(path, TEMPLATE.format(number=number, title=title).encode())
-    return path.relative_to(root)

@@ -62,7 +62,7 @@ def gaps(record: TrialRecord) -> Figure:
     return picture
 
 
-def scores(rows: Sequence[ScoreRow]) -> Figure:
+def scores(rows: Sequence[ScoreRow]) -> Picture:
     """Draw the score of every trial of the newest row's host class; higher is better."""
     picture = Picture(figsize=(style.WIDTH, HEIGHT), layout="constrained")
     picture.suptitle("Score, trial by trial", fontsize=12, x=0.01, ha="left")

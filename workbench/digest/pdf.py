@@ -1,0 +1,48 @@
+"""An HTML page printed to PDF by a browser, where there is one."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from workbench.errors import Infrastructure
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+FLAGS = (
+    *("--headless", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update", "--no-pdf-header-footer"),
+    "--no-sandbox",  # in a container there is none to be had; the page is the project's own
+)
+SECONDS = 120
+
+
+def browser() -> str | None:
+    """A browser that can print, or None."""
+    return next((found for name in BROWSERS if (found := shutil.which(name))), None)
+
+
+def write(page: Path, to: Path, program: str) -> None:
+    """Print a page.
+
+    Raises
+    ------
+    Infrastructure
+        If the browser fails or is not done after two minutes.
+    """
+    with tempfile.TemporaryDirectory() as profile:
+        command = [program, *FLAGS, f"--user-data-dir={profile}", f"--print-to-pdf={to}"]
+        try:
+            done = subprocess.run(
+                [*command, page.resolve().as_uri()],
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise Infrastructure(f"{program} did not print {page} in {SECONDS} s") from error
+    if done.returncode or not to.is_file():
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise Infrastructure(f"{program} cannot print {page}: {last} (--no-pdf leaves it out)")
