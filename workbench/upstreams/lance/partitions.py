@@ -255,7 +255,7 @@ def _interleaved(rng: np.random.Generator, lists: int, rows: int) -> list[NDArra
 
 def _on_grid(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Multiples of 1/64: the squares of eight differences below 16 add up in 24 bits, exactly."""
-    grid: NDArray[np.float32] = np.round(vectors * 64) / 64
+    grid: NDArray[np.float32] = np.round(vectors * 64) / np.float32(64)
     return grid
 
 
