@@ -23,6 +23,7 @@ from workbench.cli import (
     research,
     robustness,
     scaffold,
+    site,
     snapshots,
     sweep,
     trials,
@@ -47,7 +48,7 @@ app = typer.Typer(
 )
 for part in (
     *(trials, research, queue, deliver, races, robustness),
-    *(sweep, recommend, opus, scaffold, snapshots, doctor),
+    *(sweep, recommend, opus, scaffold, snapshots, site, doctor),
 ):
     app.add_typer(part.app)
 
