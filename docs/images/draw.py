@@ -117,8 +117,8 @@ def rooms() -> str:
     layers = ((430, 72, 112), (430, 182, 224), (430, 276, 316), (430, 368, 408), (430, 460, 500))
     arrows = [arrow((x, begin + 3), (x, end - 3)) for x, begin, end in layers]
     note = (
-        f'<text x="430" y="568" font-size="13" fill="{GREY}">Imports go downwards. Blue: where people '
-        "and agents come in. Orange: the judge. Green: what remains.</text>"
+        f'<text x="430" y="568" font-size="13" fill="{GREY}">Imports go downwards. Blue: where '
+        "people and agents come in. Orange: the judge. Green: what remains.</text>"
     )
     return picture(860, 586, "Rooms of the workbench", *(b.svg() for b in boxes), *arrows, note)
 

@@ -28,6 +28,7 @@ from workbench.cli import (
     sweep,
     trials,
 )
+from workbench.cli.explained import page
 from workbench.cli.terminal import visible
 from workbench.errors import Infrastructure, Usage, WorkbenchError
 
@@ -107,7 +108,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def fail(message: str, code: int) -> int:
-    """Say one line on stderr."""
+    """Say one line on stderr: what was wrong, and the page that explains such an end."""
+    more = f" [{page(code)}]" if page(code) else ""
     with contextlib.suppress(OSError):  # a stderr that takes nothing does not change the code
-        typer.echo(f"workbench: {visible(' '.join(message.split()))}", err=True)
+        typer.echo(f"workbench: {visible(' '.join(message.split()))}{more}", err=True)
     return code

@@ -7,6 +7,7 @@ import re
 import shutil
 import tempfile
 import time
+import warnings
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -108,21 +109,26 @@ def _check(out: Path) -> None:
 def _sphinx(source: Path, made: Path, doctrees: Path) -> list[str]:
     """Run Sphinx and return its warnings, each with page and line as in the repository."""
     from sphinx.application import Sphinx
+    from sphinx.util.docutils import docutils_namespace
 
-    warnings = io.StringIO()
-    app = Sphinx(
-        source,
-        None,
-        made,
-        doctrees,
-        "html",
-        confoverrides=SETTINGS,
-        status=None,
-        warning=warnings,
-        freshenv=True,
-    )
-    app.build()
-    text = re.sub(r"\x1b\[[0-9;]*m", "", warnings.getvalue())
+    said = io.StringIO()
+    with warnings.catch_warnings(), docutils_namespace():
+        # What myst-parser calls in Sphinx and should not is theirs to mend; `said` is about pages.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        app = Sphinx(
+            source,
+            None,
+            made,
+            doctrees,
+            "html",
+            confoverrides=SETTINGS,
+            status=None,
+            warning=said,
+            freshenv=True,
+        )
+        app.build()
+    text = re.sub(r"\x1b\[[0-9;]*m", "", said.getvalue())
     return [line.replace(f"{source}/", "") for line in text.splitlines() if line.strip()]
 
 

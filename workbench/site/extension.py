@@ -39,7 +39,7 @@ def settle_links(app: Sphinx, doctree: nodes.document) -> None:
             node.replace_self(to_page(shown, node))
         else:
             node.replace_self(nodes.reference("", "", *node.children, refuri=node["reftarget"]))
-    for node in list(doctree.findall(addnodes.pending_xref)):
-        shown = f"{path_of(node)}/README"
-        if node["refdomain"] is None and shown in app.env.found_docs:
-            node.replace_self(to_page(shown, node))
+    for link in list(doctree.findall(addnodes.pending_xref)):
+        shown = f"{path_of(link)}/README"
+        if link["refdomain"] is None and shown in app.env.found_docs:
+            link.replace_self(to_page(shown, link))

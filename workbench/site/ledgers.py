@@ -9,6 +9,7 @@ from typing import Any
 
 from workbench import ledger
 
+INDEX = "reports/ledgers.md"
 PERFORMANCE = {
     "ratio": "to the incumbent",
     "ratio_vs_upstream": "to upstream",
@@ -39,20 +40,52 @@ def page_of(path: str) -> str:
     return path.removesuffix(".tsv") + ".md"
 
 
+def index(root: Path, paths: list[str]) -> str:
+    """Write the page that lists all of them, `INDEX`."""
+    lines = [
+        "# Published ledgers",
+        "",
+        "One row a trial, good or bad; what each digest rests on.",
+        "",
+        "| ledger | rows | kept |",
+        "|---|---|---|",
+    ]
+    for path in paths:
+        rows = ledger.history(ledger.read_any(root / path))
+        kept = sum(row.status == "keep" and not row.revoked for row in rows)
+        link = posixpath.relpath(path, posixpath.dirname(INDEX))
+        lines.append(f"| [{title(path)}]({link}) | {len(rows)} | {kept} |")
+    return "\n".join(lines) + "\n"
+
+
+def title(path: str) -> str:
+    """What a ledger is of, from its path.
+
+    Examples
+    --------
+    >>> title("reports/0002-lance-kernels/data/ledgers/fsst/results.tsv")
+    'fsst / 0002-lance-kernels'
+    """
+    _, report, *folders, _ = path.split("/")
+    where = [part for part in folders if part not in ("data", "ledgers")]
+    return " / ".join((*where[::-1], report))
+
+
 def page(root: Path, path: str) -> str:
     """Write a ledger as Markdown: every row, newest last, and where the file itself is."""
     rows = ledger.history(ledger.read_any(root / path))
     score = any(isinstance(row, ledger.ScoreRow) for row in rows)
     columns = SCORE if score else PERFORMANCE
-    _, report, *folders, name = path.split("/")
-    where = [part for part in folders if part not in ("data", "ledgers")]
-    what = f"Ledger of {' / '.join((*where[::-1], report))}"
+    name = posixpath.basename(path)
     lines = [
-        f"# {what}",
+        "---",
+        "orphan: true",
+        "---",
+        f"# Ledger of {title(path)}",
         "",
         f"{len(rows)} rows, oldest first; one row a trial, none was ever changed. Ratios are "
-        "candidate / other, below 1 is faster; in brackets the interval. The words are explained in "
-        f"[A trial's record]({'../' * (path.count('/'))}docs/record.md). The file: "
+        "candidate / other, below 1 is faster; in brackets the interval. The words are explained "
+        f"in [A trial's record]({'../' * path.count('/')}docs/record.md). The file: "
         f'<a href="{name}">{name}</a>.',
         "",
         f"| when | verdict | {' | '.join(columns.values())} | what was tried |",

@@ -31,8 +31,6 @@ def page(root: Path, folder: str, files: list[str]) -> str:
         "|---|---|",
     ]
     for name in inside(folder, files):
-        size = (root / name).stat().st_size / 1e3
-        lines.append(
-            f"| [{posixpath.relpath(name, folder)}]({posixpath.relpath(name, folder)}) | {size:,.1f} |"
-        )
+        size, near = (root / name).stat().st_size / 1e3, posixpath.relpath(name, folder)
+        lines.append(f"| [{near}]({near}) | {size:,.1f} |")
     return "\n".join(lines) + "\n"

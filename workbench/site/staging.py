@@ -87,7 +87,10 @@ def stage(root: Path, folder: Path) -> Staged:
 
 def _made(root: Path, every: list[str]) -> dict[str, str]:
     """The pages that no file of the repository is: targets and ledgers."""
-    made = {ledgers.page_of(path): ledgers.page(root, path) for path in ledgers.published(every)}
+    found = ledgers.published(every)
+    made = {ledgers.page_of(path): ledgers.page(root, path) for path in found}
+    if found:
+        made[ledgers.INDEX] = ledgers.index(root, found)
     for row in overview.targets(root):
         target = target_folders.load(row["target"], root)
         made[targetpages.page_of(target.name)] = targetpages.page(target, row, every)

@@ -27,8 +27,8 @@ def page(target: Target, row: Mapping[str, Any], files: Sequence[str]) -> str:
         "status": spec["status"],
         "held against": f"{upstream.get('system', '')} {upstream.get('version', '')}".strip(),
         "objective": spec["objective"],
-        "oracle": ", ".join(f"{key} {value}" for key, value in spec["oracle"].items()),
-        "guardrails": ", ".join(f"{key} {value}" for key, value in spec["guardrails"].items()),
+        "oracle": _pairs(spec["oracle"]),
+        "guardrails": _pairs(spec["guardrails"]),
         "focuses": ", ".join(target.focuses),
         "upstream calls it in": upstream.get("call_site"),
         "it replaces": upstream.get("symbol"),
@@ -60,21 +60,24 @@ def _links(name: str, files: Sequence[str]) -> str:
 def _published(row: Mapping[str, Any]) -> list[str]:
     if row["published_ratio"] is None:
         return ["No time of it is published yet."]
-    peer = row["best_peer"]
-    lines = [
-        "| kernel's time | is |",
-        "|---|---|",
-        f"| to upstream's algorithm | {row['published_ratio']:.3f} |",
-    ]
-    if peer:
-        lines.append(f"| to the best peer, {peer} | {row['ratio_to_peer']:.3f} |")
+    cells = {"kernel's time / upstream's algorithm's": f"{row['published_ratio']:.3f}"}
+    if peer := row["best_peer"]:
+        cells[f"kernel's time / that of the best peer, {peer}"] = f"{row['ratio_to_peer']:.3f}"
     if row["query_ratio"] is not None:
-        lines.append(
-            f"| in the real query, to upstream's kernel | {row['query_ratio']:.3f} ({row['transfer']}) |"
-        )
-    lines.append(f"| the machine's limit is of it | {row['roofline_share']:.0%} |")
-    lines += ["", "Intervals: [scoreboard](../../reports/scoreboard/README.md). Below 1 is faster."]
-    return lines
+        found = f"{row['query_ratio']:.3f} ({row['transfer']})"
+        cells["the whole query's time / with upstream's kernel"] = found
+    cells["least time this machine allows / kernel's time"] = f"{row['roofline_share']:.0%}"
+    return [
+        "| ratio | measured |",
+        "|---|---|",
+        *(f"| {key} | {value} |" for key, value in cells.items()),
+        "",
+        "Below 1 is faster; intervals: [scoreboard](../../reports/scoreboard/README.md).",
+    ]
+
+
+def _pairs(table: Mapping[str, Any]) -> str:
+    return ", ".join(f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in table.items())
 
 
 def _cell(value: object) -> str:
