@@ -32,7 +32,7 @@ def small(tmp_path):
 
 
 def test_no_link_of_the_site_is_broken(site):
-    assert links.broken(site) == []
+    assert links.broken(site, pages.tracked(ROOT)) == []
 
 
 def test_every_page_of_the_repository_is_there(site):

@@ -42,7 +42,8 @@ or fsck found something wrong;
 app = typer.Typer(
     name="workbench",
     no_args_is_help=True,
-    help="Edit one kernel; a fixed judge says whether it is correct and really faster.",
+    help="Edit one kernel; a fixed judge says whether it is correct and really faster.\n\n"
+    "Where to begin: docs/README.md. All commands: docs/commands.md.",
     epilog=EXIT_CODES,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,

@@ -86,7 +86,7 @@ def build(root: Path, out: Path) -> Built:
             (made / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / name, made / name)
         shutil.copyfile(made / "README.html", made / "index.html")
-        _refuse(links.broken(made))
+        _refuse(links.broken(made, staged.files))
         listed = [f"{link.href}  {link.page}:{link.line}" for link in staged.external]
         write_whole(made / MARK, ("\n".join(listed) + "\n").encode())
         _replace(out, made)

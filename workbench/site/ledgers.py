@@ -88,8 +88,8 @@ def page(root: Path, path: str) -> str:
         f"in [A trial's record]({'../' * path.count('/')}docs/record.md). The file: "
         f'<a href="{name}">{name}</a>.',
         "",
-        f"| when | verdict | {' | '.join(columns.values())} | what was tried |",
-        "|---|---|" + "---|" * (len(columns) + 1),
+        f"| # | when | verdict | {' | '.join(columns.values())} | what was tried |",
+        "|---|---|---|" + "---|" * (len(columns) + 1),
     ]
     for number, row in enumerate(rows, 1):
         lines.append(_line(number, dataclasses.asdict(row), tuple(columns)))
@@ -108,8 +108,8 @@ def _line(number: int, row: dict[str, Any], columns: tuple[str, ...]) -> str:
     if row.get("ci_low") is not None and row.get("ci_high") is not None:
         numbers[0] += f" ({row['ci_low']:.4f} to {row['ci_high']:.4f})"
     words = row["description"].replace("|", "\\|").replace("<", "&lt;") or "none written"
-    when = row["timestamp"][:16].replace("T", " ")
-    return f"| {number}. {when} | {verdict} | {' | '.join(numbers)} | {words} |"
+    when = f"<span class='moment'>{row['timestamp'][:16].replace('T', ' ')}</span>"
+    return f"| {number} | {when} | {verdict} | {' | '.join(numbers)} | {words} |"
 
 
 def _spell(column: str, value: float) -> str:

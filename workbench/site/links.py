@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Collection
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -25,14 +26,17 @@ class _Page(HTMLParser):
                 self.targets.append(value)
 
 
-def broken(site: Path) -> list[str]:
+def broken(site: Path, foreign: Collection[str] = ()) -> list[str]:
     """A line for each link inside a site whose file or anchor is not there.
 
-    Links to other sites are not looked at.
+    Links to other sites are not looked at, nor are pages that came as they are (``foreign``): a
+    digest's own HTML is made to be read alone.
     """
+    names = [path.relative_to(site).as_posix() for path in sorted(site.rglob("*.html"))]
     pages = {
-        path.relative_to(site).as_posix(): _Page(path.read_text(encoding="utf-8"))
-        for path in sorted(site.rglob("*.html"))
+        name: _Page((site / name).read_text(encoding="utf-8"))
+        for name in names
+        if name not in foreign
     }
     found = []
     for name, page in pages.items():

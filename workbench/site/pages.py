@@ -11,8 +11,10 @@ from pathlib import Path
 from workbench import git
 from workbench.errors import Infrastructure
 
-# What speaks to people who work on the repository, or is a test's.
-NO_PAGES = re.compile(r"\.|tests/|workbench/|reports/(trials|sweeps|ports)/|.*/lessons\.md")
+# What speaks to people who work on the repository, is a run's, or a text that a digest is built from.
+NO_PAGES = re.compile(
+    r"\.|tests/|workbench/|reports/(trials|sweeps|ports)/|reports/[^/]+/text/|.*/lessons\.md"
+)
 
 
 @dataclass(frozen=True)
