@@ -11,7 +11,7 @@ from pathlib import Path
 from workbench import git
 from workbench.errors import Infrastructure
 
-# What speaks to people who work on the repository, is a run's, or a text that a digest is built from.
+# What speaks to those who work on the repository, a run's, and texts that digests are built from.
 NO_PAGES = re.compile(
     r"\.|tests/|workbench/|reports/(trials|sweeps|ports)/|reports/[^/]+/text/|.*/lessons\.md"
 )
