@@ -19,8 +19,9 @@ FIRST = (
     *("docs/README.md", "docs/tutorial.md", "docs/commands.md", "docs/errors.md"),
     "docs/coming-from.md",
     *("docs/glossary.md", "docs/harness.md", "docs/research.md", "docs/adding-a-target.md"),
-    *("docs/encoders.md", "docs/deliverables.md", "docs/record.md", "docs/statistics.md"),
-    *("docs/robustness.md", "docs/exploits.md", "docs/design.md"),
+    "docs/explore.md",
+    *("docs/encoders.md", "docs/digests.md", "docs/deliverables.md", "docs/record.md"),
+    *("docs/statistics.md", "docs/robustness.md", "docs/exploits.md", "docs/design.md"),
 )
 TO_START = FIRST[:6]
 
