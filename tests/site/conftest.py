@@ -1,8 +1,10 @@
-"""One site of this checkout, built once: it takes half a minute."""
+"""One site of this checkout, built once for all processes: it takes half a minute."""
 
+import os
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from workbench.site import build
 
@@ -11,6 +13,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
-    out = tmp_path_factory.mktemp("built") / "site"
-    assert build.build(ROOT, out).pages > 100
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    out = shared / "site"
+    with FileLock(f"{out}.lock"):
+        if not out.exists():
+            assert build.build(ROOT, out).pages > 100
     return out
