@@ -10,9 +10,12 @@ import pytest
 import typer
 
 from workbench import cli, ledger, record
+from workbench.cli import explained
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
+COMMANDS = (ROOT / "docs" / "commands.md").read_text()
+ERRORS = (ROOT / "docs" / "errors.md").read_text()
 HARNESS = (ROOT / "docs" / "harness.md").read_text()
 RECORD = (ROOT / "docs" / "record.md").read_text()
 PAGES = sorted(
@@ -58,7 +61,7 @@ def test_relative_links_resolve(page):
             assert (page.parent / link.split("#")[0]).exists(), link
 
 
-@pytest.mark.parametrize("page", [README, HARNESS], ids=["README", "harness"])
+@pytest.mark.parametrize("page", [COMMANDS, HARNESS], ids=["commands", "harness"])
 def test_exit_codes_are_those_of_the_command(page):
     said = dict(re.findall(r"^\| (\d+) \| ([^|]+?) \|", page, re.MULTILINE))
     words = " ".join(cli.EXIT_CODES.split()).removeprefix("Exit codes: ").rstrip(".")
@@ -78,9 +81,26 @@ def test_every_command_is_named():
     for name, command in group.commands.items():
         for sub in getattr(command, "commands", {None: None}):
             full = f"workbench {name} {sub}" if sub else f"workbench {name}"
-            assert f"`{full}" in README, full
-    named = set(re.findall(r"`workbench ([a-z][a-z-]*)", README))
+            assert f"`{full}" in COMMANDS, full
+    pages = "".join(path.read_text() for path in (ROOT / "docs").glob("*.md"))
+    named = set(re.findall(r"`workbench ([a-z][a-z-]*)", README + pages))
     assert named <= set(group.commands)
+
+
+def test_an_error_names_the_page_that_explains_it(capsys):
+    assert cli.fail("what was wrong", 64) == 64
+    assert capsys.readouterr().err.endswith("what was wrong [docs/errors.md#64-wrong-usage]\n")
+    headings = re.findall(r"^## (.+)$", ERRORS, re.MULTILINE)
+    anchors = {f"docs/errors.md#{re.sub(' ', '-', heading.lower())}" for heading in headings}
+    assert set(explained.PAGES.values()) <= anchors
+    codes = {heading.split()[0] for heading in headings}
+    assert {"0", *codes} == set(re.findall(r"^\| (\d+) \|", COMMANDS, re.MULTILINE))
+
+
+def test_the_readme_counts_what_is_there():
+    cheats = [path.stem for path in (ROOT / "tests" / "exploits").glob("*.py")]
+    number = len(set(cheats) - {"test_exploits", "declared", "legitimate"})
+    assert f"\n{number} kernels that cheat are in" in README
 
 
 def test_every_field_and_word_of_a_record_is_explained():

@@ -60,7 +60,7 @@ def _row(target: Target, board: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Write `targets` as the table of the README, which a test holds to it."""
+    """Write `targets` as the table of docs/targets/README.md, which a test holds to it."""
 
     def spell(value: float | None, form: str) -> str:
         return "not measured" if value is None else format(value, form)
@@ -73,7 +73,7 @@ def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
         peer = f" {row['best_peer']}" if row["best_peer"] else ""
         ratio = f" ({row['query_ratio']:.3f})" if row["query_ratio"] is not None else ""
         cells = [
-            f"[{row['target']}](docs/targets/{row['target']}.md): {row['title']}",
+            f"[{row['target']}]({row['target']}.md): {row['title']}",
             row["status"],
             spell(row["published_ratio"], ".3f"),
             spell(row["ratio_to_peer"], ".3f") + peer,

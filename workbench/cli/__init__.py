@@ -24,10 +24,12 @@ from workbench.cli import (
     research,
     robustness,
     scaffold,
+    site,
     snapshots,
     sweep,
     trials,
 )
+from workbench.cli.explained import page
 from workbench.cli.terminal import visible
 from workbench.errors import Infrastructure, Usage, WorkbenchError
 
@@ -41,14 +43,15 @@ or fsck found something wrong;
 app = typer.Typer(
     name="workbench",
     no_args_is_help=True,
-    help="Edit one kernel; a fixed judge says whether it is correct and really faster.",
+    help="Edit one kernel; a fixed judge says whether it is correct and really faster.\n\n"
+    "Where to begin: docs/README.md. All commands: docs/commands.md.",
     epilog=EXIT_CODES,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
 for part in (
     *(trials, research, queue, deliver, races, robustness),
-    *(digest, sweep, recommend, opus, scaffold, snapshots, doctor),
+    *(sweep, recommend, opus, digest, scaffold, snapshots, site, doctor),
 ):
     app.add_typer(part.app)
 
@@ -107,7 +110,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def fail(message: str, code: int) -> int:
-    """Say one line on stderr."""
+    """Say one line on stderr: what was wrong, and the page that explains such an end."""
+    more = f" [{page(code)}]" if page(code) else ""
     with contextlib.suppress(OSError):  # a stderr that takes nothing does not change the code
-        typer.echo(f"workbench: {visible(' '.join(message.split()))}", err=True)
+        typer.echo(f"workbench: {visible(' '.join(message.split()))}{more}", err=True)
     return code

@@ -10,14 +10,28 @@ from typing import Annotated, Any
 import typer
 
 from workbench.cli.terminal import end_as_by_control_c, visible, waiting
-from workbench.cli.trials import Focus, Json, TargetName
+from workbench.cli.trials import Focus, Json, TargetName, complete_target
 
 app = typer.Typer()
 claim = typer.Typer(no_args_is_help=True, help="Who works on which surface: claims as git refs.")
 app.add_typer(claim, name="claim")
 
-Lane = Annotated[str, typer.Option(help="performance, parity or maintainability.")]
-Surface = Annotated[str, typer.Option(help="A target, or another folder's name.")]
+
+def complete_lane(prefix: str) -> list[str]:
+    """Lanes for the shell's tab key."""
+    from workbench.research.claim import LANES
+
+    return [lane for lane in LANES if lane.startswith(prefix)]
+
+
+Lane = Annotated[
+    str,
+    typer.Option(help="performance, parity or maintainability.", autocompletion=complete_lane),
+]
+Surface = Annotated[
+    str,
+    typer.Option(help="A target, or another folder's name.", autocompletion=complete_target),
+]
 MARKS = {"OK": "green", "WARN": "yellow", "FAIL": "red"}
 
 

@@ -11,7 +11,7 @@ snapshot = typer.Typer(no_args_is_help=True, help="Evidence recorded from the re
 app.add_typer(snapshot, name="snapshot")
 
 
-@app.command()
+@app.command(epilog="Example: workbench drift lance --json")
 def drift(
     upstream: Annotated[
         str | None, typer.Argument(help="Whose evidence to check; default: all.")
@@ -41,7 +41,7 @@ def drift(
     raise typer.Exit(1 if drifted else 0)
 
 
-@snapshot.command()
+@snapshot.command(epilog="Example: workbench snapshot record lance pq_l2")
 def record(
     upstream: Annotated[str, typer.Argument(help="The real system to ask, e.g. lance.")],
     target: Annotated[str, typer.Argument(help="The target it is evidence for, e.g. pq_l2.")],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workbench.cli import explained
 from workbench.cli.terminal import progress_bar, visible
 
 if TYPE_CHECKING:
@@ -21,8 +22,11 @@ app = typer.Typer()
 def complete_target(prefix: str) -> list[str]:
     """Names for the shell's tab key."""
     from workbench import targets
+    from workbench.errors import WorkbenchError
 
-    return [name for name in targets.names() if name.startswith(prefix)]
+    with contextlib.suppress(WorkbenchError):  # outside a project there is nothing to offer
+        return [name for name in targets.names() if name.startswith(prefix)]
+    return []
 
 
 def complete_focus(prefix: str) -> list[str]:
@@ -30,6 +34,13 @@ def complete_focus(prefix: str) -> list[str]:
     from workbench import ledger
 
     return [name for name in ledger.COLUMNS if name.startswith(prefix)]
+
+
+def complete_mode(prefix: str) -> list[str]:
+    """Modes for the shell's tab key."""
+    from workbench.setting import MODES
+
+    return [mode for mode in MODES if mode.startswith(prefix)]
 
 
 TargetName = Annotated[
@@ -50,7 +61,7 @@ Rebaseline = Annotated[bool, typer.Option("--rebaseline", help="Measure the base
 def list_targets(
     as_json: Json = False,
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print the README's table of targets.")
+        bool, typer.Option("--markdown", help="Print the table of docs/targets/README.md.")
     ] = False,
 ) -> None:
     """List the targets: status, ratio to upstream and to the best peer, roofline, transfer."""
@@ -135,7 +146,9 @@ def init(
 )
 def trial(
     target: TargetName,
-    mode: Annotated[str, typer.Option(help="trial or baseline.")] = "trial",
+    mode: Annotated[
+        str, typer.Option(help="trial or baseline.", autocompletion=complete_mode)
+    ] = "trial",
     description: Annotated[str, typer.Option(help="One line for the ledger.")] = "",
     focus: Focus = "performance",
     incumbent: Annotated[
@@ -270,3 +283,5 @@ def _lines(record: TrialRecord) -> Iterator[str]:
     for warning in record.warnings:
         yield f"warning: {warning}"
     yield f"record: reports/trials/{record.id}"
+    if page := explained.page(record.exit_code):
+        yield f"what to do: {page}"

@@ -1,0 +1,45 @@
+"""What Sphinx does not do by itself: links to folders, to published ledgers and to plain files."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import Any
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Called by Sphinx."""
+    # Before Sphinx collects downloads, which would copy each file to a name of its own.
+    app.connect("doctree-read", settle_links, priority=100)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def settle_links(app: Sphinx, doctree: nodes.document) -> None:
+    """Point a link to a folder or a ledger to its page, and one to any other file to the file."""
+    page = app.env.docname
+
+    def path_of(node: nodes.Element) -> str:
+        return posixpath.normpath(posixpath.join(posixpath.dirname(page), node["reftarget"]))
+
+    def to_page(shown: str, node: nodes.Element) -> nodes.Element:
+        return addnodes.pending_xref(
+            "",
+            *node.children,
+            **{"refdomain": "doc", "reftype": "myst", "reftarget": shown, "refdoc": page},
+            reftargetid=None,
+            refexplicit=True,
+        )
+
+    for node in list(doctree.findall(addnodes.download_reference)):
+        shown = path_of(node).removesuffix(".tsv")
+        if shown != path_of(node) and shown in app.env.found_docs:
+            node.replace_self(to_page(shown, node))
+        else:
+            node.replace_self(nodes.reference("", "", *node.children, refuri=node["reftarget"]))
+    for link in list(doctree.findall(addnodes.pending_xref)):
+        shown = f"{path_of(link)}/README"
+        if link["refdomain"] is None and shown in app.env.found_docs:
+            link.replace_self(to_page(shown, link))
