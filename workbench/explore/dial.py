@@ -11,7 +11,7 @@ from workbench.explore import svg
 from workbench.explore.standing import Standing
 from workbench.scoreboard import Score
 
-WIDTH, HEIGHT, RADIUS = 300.0, 178.0, 118.0
+WIDTH, HEIGHT, RADIUS = 320.0, 178.0, 112.0
 CENTRE = (WIDTH / 2, 146.0)
 KERNELS, UPSTREAM = "kernels", "upstream"
 NAMES = {KERNELS: "published kernels.py", UPSTREAM: "upstream's algorithm"}

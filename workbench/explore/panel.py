@@ -23,7 +23,6 @@ class Panel:
     """Everything a person sees and presses."""
 
     def __init__(self, targets: Sequence[str], target: str) -> None:
-        wide, short = widgets.Layout(width="98%"), widgets.Layout(width="auto")
         self.target = widgets.Dropdown(options=targets, value=target, description="target")
         self.shape = widgets.Dropdown(options=[ALL], description="shape")
         self.distribution = widgets.Dropdown(options=[ALL], description="distribution")
@@ -33,61 +32,54 @@ class Panel:
             tooltips=["Edit it in an editor of yours", "Edit it here; the file stays as it is"],
         )
         self.reload = widgets.Button(
-            description="Read the file again", icon="refresh", layout=short
+            description="Read the file again", icon="refresh", layout=_auto()
         )
         self.text = widgets.Textarea(layout=widgets.Layout(width="98%", height="300px"))
         self.text.add_class("wb-code")
         self.description = widgets.Text(
             placeholder="the hypothesis, one line for the ledger; say it before you race",
             description="hypothesis",
-            layout=wide,
+            layout=widgets.Layout(width="98%"),
         )
         self.race = widgets.Button(
-            description="Race", icon="flag-checkered", button_style="primary", layout=short
+            description="Race", icon="flag-checkered", button_style="primary", layout=_auto()
         )
-        self.cancel = widgets.Button(description="Cancel", icon="stop", layout=short, disabled=True)
+        self.cancel = widgets.Button(
+            description="Cancel", icon="stop", layout=_auto(), disabled=True
+        )
         self.keep = widgets.Button(
             description="Keep this trial",
             icon="save",
-            layout=short,
+            layout=_auto(),
             disabled=True,
             tooltip="Write its record and its ledger row, whatever the verdict",
         )
         self.bar = widgets.IntProgress(min=0, max=1, layout=widgets.Layout(width="220px"))
         self.phase = widgets.HTML()
         self.verdict = widgets.HTML()
-        self.forest = widgets.HTML(layout=widgets.Layout(width="760px", max_width="100%"))
-        self.again = widgets.HTML(layout=widgets.Layout(width="760px", max_width="100%"))
-        self.dial = widgets.HTML(layout=widgets.Layout(width="330px"))
+        self.forest = widgets.HTML()
+        self.again = widgets.HTML()
+        self.dial = widgets.HTML()
         self.readings = widgets.HTML()
-        self.loops = widgets.Dropdown(options=[], layout=widgets.Layout(width="520px"))
-        self.code = widgets.HTML(layout=widgets.Layout(width="760px", max_width="100%"))
-        self.trajectory = widgets.HTML(layout=widgets.Layout(width="760px", max_width="100%"))
+        self.loops = widgets.Dropdown(layout=widgets.Layout(width="100%"))
+        self.code = widgets.HTML()
+        self.trajectory = widgets.HTML()
         self.written = (self.text, self.reload)
         self.box = self._lay_out()
 
     def _lay_out(self) -> widgets.VBox:
-        columns = widgets.HBox(
+        race = _columns(
+            [_head("Candidate / incumbent"), self.forest, self.again],
             [
-                widgets.VBox([_head("Candidate / incumbent"), self.forest, self.again]),
-                widgets.VBox(
-                    [
-                        _head("Share of the machine's limit"),
-                        self.dial,
-                        _head("Readings"),
-                        self.readings,
-                    ]
-                ),
-            ]
+                *(_head("Share of the machine's limit"), self.dial),
+                *(_head("Readings"), self.readings),
+            ],
         )
-        columns.add_class("wb-columns")
-        lower = widgets.HBox(
-            [
-                widgets.VBox([_head("Trajectory"), self.trajectory]),
-                widgets.VBox([_head("Inner loops, by vector instructions"), self.loops, self.code]),
-            ]
+        rest = _columns(
+            [_head("Trajectory"), self.trajectory],
+            [_head("Inner loops, by vector instructions"), self.loops, self.code],
+            "1 1 420px",
         )
-        lower.add_class("wb-columns")
         box = widgets.VBox(
             [
                 widgets.HTML(svg.STYLE + CODE_STYLE),
@@ -97,8 +89,8 @@ class Panel:
                 self.description,
                 _row(self.race, self.cancel, self.keep, self.bar, self.phase),
                 self.verdict,
-                columns,
-                lower,
+                race,
+                rest,
             ]
         )
         box.add_class("wb-explorer")
@@ -114,6 +106,24 @@ class Panel:
         self.race.disabled = self.target.disabled = racing
         self.cancel.disabled = not racing
         self.keep.disabled = True
+
+
+def _auto() -> widgets.Layout:
+    """As wide as its words; one of its own, because a layout that is shared is hidden for all."""
+    return widgets.Layout(width="auto")
+
+
+def _columns(
+    left: Sequence[widgets.Widget], right: Sequence[widgets.Widget], flex: str = "0 1 320px"
+) -> widgets.HBox:
+    """Two columns that become one below the other where the page is narrow."""
+    parts = [
+        widgets.VBox(left, layout=widgets.Layout(flex="3 1 480px", min_width="0")),
+        widgets.VBox(right, layout=widgets.Layout(flex=flex, min_width="0")),
+    ]
+    box = widgets.HBox(parts)
+    box.add_class("wb-columns")
+    return box
 
 
 def _head(words: str) -> widgets.HTML:
