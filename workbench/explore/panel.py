@@ -44,7 +44,7 @@ class Panel:
         self.race = widgets.Button(
             description="Race", icon="flag-checkered", button_style="primary", layout=_auto()
         )
-        self.cancel = widgets.Button(
+        self.cancel = widgets.Button(description="Cancel", icon="stop", layout=_auto())
             description="Cancel", icon="stop", layout=_auto(), disabled=True
         )
         self.keep = widgets.Button(

@@ -232,11 +232,12 @@ class Explorer:
         panel.readings.value = svg.page(texts.readings(found, self.target.spec["guardrails"]))
         self._phase("judged; nothing is written yet", 1, 1)
         self._draw_race()
+        if found.combos:
+            self._list()
 
     def _on_limits(self, least_ns: dict[str, float]) -> None:
         self.seen.least_ns = least_ns
         self._draw_race()
-        self._list()
         self._spare = self._spawn()
 
     def _on_kept(self, text: str, id: str) -> None:

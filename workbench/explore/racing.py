@@ -69,7 +69,7 @@ def serve(lines: queue.Queue[str], events: TextIO) -> None:
         )
         found = json.loads(done.record.to_json())
         tell(events, "verdict", record=found, doubts=list(done.doubts))
-        tell(events, "limits", least_ns=limits(done))
+        tell(events, "limits", least_ns=limits(done, lines))
         while lines.get().strip() == "keep":
             try:
                 tell(events, "kept", text=judged.keep(done), id=done.record.id)
@@ -83,8 +83,16 @@ def serve(lines: queue.Queue[str], events: TextIO) -> None:
         tell(events, "error", text=f"{type(error).__name__}: {first} (a fault of the workbench)")
 
 
-def limits(done: Any) -> dict[str, float]:
-    """The least time this machine needs, ns by shape; measured alone on the timing core."""
+class Wanted(Exception):
+    """A person asks for something: what was only waited for is given up."""
+
+
+def limits(done: Any, lines: queue.Queue[str]) -> dict[str, float]:
+    """The least time this machine needs, ns by shape; measured alone on the timing core.
+
+    Nothing where nothing was timed, or where somebody else's trial has the core and a person
+    wants to keep this one.
+    """
     from workbench import locks, roofline
     from workbench.child import pinned_to
 
@@ -92,8 +100,16 @@ def limits(done: Any) -> dict[str, float]:
     if not shapes:
         return {}
     core = max(os.sched_getaffinity(0))
-    with locks.timing_core(core, lambda: None), pinned_to(core):
-        return roofline.least_ns(done.setting.target.spec["roofline"], shapes)
+
+    def waiting() -> None:
+        if not lines.empty():
+            raise Wanted
+
+    try:
+        with locks.timing_core(core, waiting), pinned_to(core):
+            return roofline.least_ns(done.setting.target.spec["roofline"], shapes)
+    except Wanted:
+        return {}
 
 
 def spell(error: BaseException) -> str:
