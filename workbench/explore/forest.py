@@ -8,7 +8,7 @@ from workbench.explore import axis, svg
 from workbench.explore.standing import CONFIRMATION, Line, Standing
 from workbench.stats import ALPHA
 
-WIDTH, ROW, HEAD, FOOT = 760.0, 22.0, 34.0, 52.0
+WIDTH, ROW, HEAD, FOOT = 760.0, 22.0, 34.0, 66.0
 LEFT, RIGHT = 210.0, 500.0
 COLUMNS = (566.0, 652.0, 748.0)
 # Intervals reach so far beyond the outermost ratio; what is cut ends in an arrow.
@@ -57,7 +57,8 @@ def draw(
     parts.append(svg.line(0, y - ROW / 2 - 1, WIDTH, y - ROW / 2 - 1, "line"))
     parts += [svg.text(0, y + 4, "all combos (D)", "bold"), _row(standing.whole, y, low, high)]
     parts += _axis(low, high, bottom + 12)
-    parts.append(svg.text(0, bottom + 44, _small_print(standing, running), "soft"))
+    for i, words in enumerate(_small_print(standing, running)):
+        parts.append(svg.text(0, bottom + 42 + 15 * i, words, "soft"))
     return svg.picture(WIDTH, bottom + FOOT, *parts, label=sentence(standing))
 
 
@@ -133,7 +134,7 @@ def _axis(low: float, high: float, y: float) -> list[str]:
     return parts
 
 
-def _small_print(standing: Standing, running: bool) -> str:
+def _small_print(standing: Standing, running: bool) -> tuple[str, str]:
     delta = -math.expm1(-standing.delta)
     bars = f"Bars: {1 - ALPHA:.0%} confidence sequences"
     if standing.whole.ci_low is None:
@@ -142,6 +143,7 @@ def _small_print(standing: Standing, running: bool) -> str:
         bars = "Bars: from this machine's calibration alone, until there are two crossovers"
     more = "; more is on its way" if running else ""
     return (
-        f"x: candidate / incumbent time, logarithmic; below 1 is faster. Band: {delta:.2%}. "
-        f"{bars}. n = {_pairs(standing.pairs)}{more}."
+        "x: candidate / incumbent time, logarithmic; below 1 is faster. "
+        f"Band: {delta:.2%}, the smallest change worth keeping.",
+        f"{bars}. n = {_pairs(standing.pairs)}{more}.",
     )

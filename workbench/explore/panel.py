@@ -69,11 +69,8 @@ class Panel:
 
     def _lay_out(self) -> widgets.VBox:
         race = _columns(
-            [_head("Candidate / incumbent"), self.forest, self.again],
-            [
-                *(_head("Share of the machine's limit"), self.dial),
-                *(_head("Readings"), self.readings),
-            ],
+            [_head("Candidate / incumbent"), self.forest, self.again, self.readings],
+            [_head("Share of the machine's limit"), self.dial],
         )
         rest = _columns(
             [_head("Trajectory"), self.trajectory],

@@ -56,7 +56,9 @@ def readings(record: TrialRecord, limits: Mapping[str, Any]) -> str:
         f'<td class="right soft">{html.escape(limit)}</td></tr>'
         for name, value, limit in rows
     )
-    return f"<table><tr><th></th><th>reading</th><th>at most</th></tr>{cells}</table>"
+    head = "<tr><th></th><th>reading</th><th>at most</th></tr>"
+    against = f"Raced against: {record.incumbent.origin} {record.incumbent.kernel_sha256[:8]}"
+    return f"<h4>Readings</h4><table>{head}{cells}</table>{said(against, 'soft')}"
 
 
 def loop(found: Loop) -> str:
