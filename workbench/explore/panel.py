@@ -45,8 +45,6 @@ class Panel:
             description="Race", icon="flag-checkered", button_style="primary", layout=_auto()
         )
         self.cancel = widgets.Button(description="Cancel", icon="stop", layout=_auto())
-            description="Cancel", icon="stop", layout=_auto(), disabled=True
-        )
         self.keep = widgets.Button(
             description="Keep this trial",
             icon="save",
