@@ -166,13 +166,14 @@ def _mean(values: Sequence[float]) -> float:
 
 def _note(published: Score | None, measured: bool) -> str:
     limit = "Limit: least bytes and operations of target.toml at the machine's bandwidth and "
-    limit += "arithmetic, measured after the race. " if measured else "arithmetic, as published. "
+    when = ", measured after the race. " if measured or published is None else ", as published. "
+    limit += f"arithmetic{when}"
     if published is None:
         return limit + "No peers: nothing of this target is on the scoreboard."
-    when = published.timestamp[:10]
+    day = published.timestamp[:10]
     machine = f"{published.host.get('cpu_model', '?')}, {published.host.get('cores', '?')} cores"
     return (
-        f"{limit}Peers: their ratio to upstream on the scoreboard ({when}, {machine}) times "
+        f"{limit}Peers: their ratio to upstream on the scoreboard ({day}, {machine}) times "
         "upstream's time in this race. Geometric means over the chosen combos."
     )
 

@@ -59,7 +59,7 @@ class Panel:
         self.again = widgets.HTML()
         self.dial = widgets.HTML()
         self.readings = widgets.HTML()
-        self.loops = widgets.Dropdown(layout=widgets.Layout(width="100%"))
+        self.loops = widgets.Dropdown(layout=widgets.Layout(width="96%"))
         self.code = widgets.HTML()
         self.trajectory = widgets.HTML()
         self.written = (self.text, self.reload)
