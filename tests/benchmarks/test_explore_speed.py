@@ -1,6 +1,7 @@
-"""Figures of the race explorer: ``pytest -n 0 -m benchmark -s tests/benchmarks/test_explore_speed.py``.
+"""Figures of the race explorer.
 
-Nothing is asserted about time. Aims: it opens in 3 s after its kernel has started, and the first
+``pytest -n 0 -m benchmark -s tests/benchmarks/test_explore_speed.py``. Nothing is asserted about
+time. Aims: it opens in 3 s after its kernel has started, and the first
 interval of a race shows in 4 s, with a warm compilation cache.
 """
 

@@ -33,7 +33,7 @@ kernel:
 def test_the_hot_loop_is_the_innermost_with_the_most_vectors_and_no_call():
     first, second = listing.ranked({"kernel": CODE})
     assert (first.instructions, first.vectors, first.widest) == (6, 3, 512)
-    assert first.body[0].label == ".LBB0_2"
+    assert (first.work, first.body[0].label) == (1, ".LBB0_2")
     assert (second.calls, second.vectors) == (True, 4)
 
 

@@ -15,6 +15,7 @@ _X86_SCALAR = re.compile(
     r"^v?(?:\w*(?:ss|sd)|\w*(?:si2s[sd]|s[sd]2u?si)\w*|mov[dq]|pextr\w|pinsr\w)$"
 )
 _ARM_VECTOR = re.compile(r"\bv\d+\.(?:2d|4s|8h|16b|2s|4h|8b)|\bz\d+\.[bhsd]")
+_MOVE = re.compile(r"v?mov|vzero|ld[rp1]|st[rp1]")
 _JUMP = re.compile(r"^(?:j\w+|loop\w*|b|b\.\w+|cbn?z|tbn?z)$")
 
 
@@ -53,6 +54,11 @@ class Loop:
     def vectors(self) -> int:
         """How many of them work on vectors."""
         return sum(one.bits > 0 for one in self.body)
+
+    @property
+    def work(self) -> int:
+        """Those of them that do more than move: clearing a buffer is no kernel's hot loop."""
+        return sum(one.bits > 0 and not _MOVE.match(one.text) for one in self.body)
 
     @property
     def calls(self) -> bool:
@@ -116,10 +122,10 @@ def innermost(function: str, code: Sequence[Instruction]) -> list[Loop]:
 
 
 def ranked(listings: Mapping[str, str]) -> list[Loop]:
-    """Innermost loops, those with the most vector instructions first; calls put a loop last.
+    """Innermost loops, those with the most work on vectors first; calls put a loop last.
 
     Where a compiled kernel spends its time is as a rule the first of them. It is read off the
     code, not measured.
     """
     loops = [loop for name, text in listings.items() for loop in innermost(name, parse(text))]
-    return sorted(loops, key=lambda loop: (loop.calls, -loop.vectors, -loop.instructions))
+    return sorted(loops, key=lambda loop: (loop.calls, -loop.work, -loop.instructions))

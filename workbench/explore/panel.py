@@ -72,7 +72,7 @@ class Panel:
         )
         rest = _columns(
             [_head("Trajectory"), self.trajectory],
-            [_head("Inner loops, by vector instructions"), self.loops, self.code],
+            [_head("Inner loops, by vector operations"), self.loops, self.code],
             "1 1 420px",
         )
         box = widgets.VBox(

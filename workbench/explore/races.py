@@ -36,7 +36,7 @@ WAITING = "Press Race. Every combo is raced; those chosen above are the ones loo
 
 
 def show(target: str = "pq_l2", root: Path | None = None) -> widgets.VBox:
-    """Open the explorer.
+    """Open the explorer; one that was open before is closed, and its race cancelled.
 
     Parameters
     ----------
@@ -55,7 +55,13 @@ def show(target: str = "pq_l2", root: Path | None = None) -> widgets.VBox:
     Usage
         If there is no such target.
     """
-    return Explorer(target, root or targets.find_root()).panel.box
+    for earlier in OPEN:
+        earlier.close()
+    OPEN[:] = [Explorer(target, root or targets.find_root())]
+    return OPEN[0].panel.box
+
+
+OPEN: list[Explorer] = []
 
 
 @dataclasses.dataclass
@@ -86,6 +92,14 @@ class Explorer:
         self._wire()
         self._choose_target()
         self._spare = self._spawn()
+
+    def close(self) -> None:
+        """End all processes; what is on the page stays and does nothing any more."""
+        children = [child for _, child in (self._current, self._spare, self._lister)]
+        self._current = self._spare = self._lister = NOBODY
+        for child in children:
+            self._drop(child)
+        self.panel.box.close()
 
     def _wire(self) -> None:
         panel = self.panel
@@ -263,7 +277,7 @@ class Explorer:
             self._spare = self._spawn()
 
     def _on_ended(self, text: str) -> None:
-        if not self.panel.cancel.disabled:
+        if self.panel.race.disabled:  # neither a verdict nor a word of having been cancelled
             self.panel.busy(racing=False)
             self._complain(f"the race ended without a verdict: {text or 'its process was killed'}")
             self._phase("nothing was written", 0, 1)
@@ -318,8 +332,9 @@ class Explorer:
             found = listing.ranked(event["functions"])
             self.seen.loops = tuple(found[:LOOPS])
             self.panel.loops.options = [texts.name(f, i) for i, f in enumerate(self.seen.loops, 1)]
+            self.panel.loops.index = 0 if found else None
             self._draw_loop()
-        elif event["event"] == "error":
+        elif not self.seen.loops and event["text"]:
             self.panel.code.value = svg.page(texts.said(f"no listing: {event['text']}", "soft"))
 
     def _draw_loop(self) -> None:

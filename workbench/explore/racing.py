@@ -28,8 +28,8 @@ def main() -> int:
     os.dup2(2, 1)
     lines: queue.Queue[str] = queue.Queue()
     prepare()
-    threading.Thread(target=listen, args=(lines,), daemon=True).start()
     try:
+        threading.Thread(target=listen, args=(lines,), daemon=True).start()
         serve(lines, events)
     except KeyboardInterrupt:
         tell(events, "cancelled")

@@ -83,7 +83,7 @@ def loop(found: Loop) -> str:
 
 def name(found: Loop, rank: int) -> str:
     """A loop's line in a list of them."""
-    return f"{rank}. {found.function}: {found.vectors} of {found.instructions} on vectors"
+    return f"{rank}. {found.function}: {found.work} vector operations of {found.instructions}"
 
 
 def _number(value: float | None, form: str = "g") -> str:
