@@ -39,25 +39,25 @@ def test_the_explorer_opens(project):
 
 
 def test_the_first_interval(project):
-    from workbench.explore.races import Explorer
+    from workbench.explore.explorer import Explorer
 
     waited = []
     for warm in (False, True):
         explorer = Explorer("pq_l2", project)
         time.sleep(5)  # as a person does before the first race: the child imports meanwhile
         begin = time.perf_counter()
-        explorer._race()
+        explorer.race()
         found, point = None, None
         while found is None or found.whole.ci_low is None:
             assert time.perf_counter() - begin < 300
             time.sleep(0.02)
-            found = explorer.seen.standing
+            found = explorer.screen.seen.standing
             if found is not None and point is None:
                 point = time.perf_counter() - begin
         if warm:
             waited = [point, time.perf_counter() - begin]
-        explorer._cancel()
-        explorer._current[1].close()
+        explorer.cancel()
+        explorer.close()
     print(
         f"\nfirst points after {waited[0]:.2f} s, first interval after {waited[1]:.2f} s (aim 4 s)"
     )
