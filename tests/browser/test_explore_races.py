@@ -92,7 +92,7 @@ def test_a_person_races_cancels_races_again_and_keeps(project, lab, page, pictur
     kept = record.read(folder / "trial.json")
     assert (kept.status, kept.ratio) == (row.status, row.ratio)
     assert (folder / "blocks.parquet").is_file()
-    expect(explorer).to_contain_text("1 trials on this host class")
+    expect(explorer).to_contain_text("1 trial on this host class")
     picture("explore-kept")
 
 

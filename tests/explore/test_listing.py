@@ -52,6 +52,7 @@ def test_an_outer_loop_is_none():
         ("vcvtsi2sd %rax, %xmm0, %xmm0", 0),
         ("vcvttsd2si %xmm0, %rax", 0),
         ("vmovd %eax, %xmm0", 0),
+        ("vbroadcastss (%rax), %ymm0", 256),
         ("vmovdqu (%rax), %xmm0", 128),
         ("vmovss (%rax), %xmm0", 0),
         ("fmla v0.4s, v1.4s, v2.4s", 128),

@@ -24,7 +24,7 @@ def ticks(low: float, high: float) -> list[float]:
         inside = [tick for tick in WIDE if low <= tick <= high]
         return inside if len(inside) <= MOST else [t for t in SPARSE if low <= t <= high]
     power = 10.0 ** math.floor(math.log10(high - low))
-    steps = (power * share for share in (0.1, 0.2, 0.25, 0.5, 1.0))
+    steps = (power * share for share in (0.1, 0.2, 0.25, 0.5, 1, 2, 2.5))
     step = next((s for s in steps if (high - low) / s < MOST - 1), power)
     first, last = math.ceil(low / step), math.floor(high / step)
     return [round(i * step, 9) for i in range(first, last + 1)]

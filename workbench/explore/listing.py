@@ -85,8 +85,9 @@ def vector_bits(text: str) -> int:
     """
     mnemonic = text.split(None, 1)[0] if text.strip() else ""
     named = _X86_VECTOR.findall(text)
-    if named and not _X86_SCALAR.match(mnemonic):
-        return max(_WIDTHS[letter] for letter in named)
+    wide = max((_WIDTHS[letter] for letter in named), default=0)
+    if wide > 128 or (wide and not _X86_SCALAR.match(mnemonic)):
+        return wide
     return 128 if _ARM_VECTOR.search(text) else 0
 
 

@@ -29,7 +29,7 @@ def draw(rows: Sequence[Row], host_class: str) -> str:
     every = ledger.history(rows)
     entries = [e for e in every if e.host_class == host_class and e.status != "revoke"]
     others = len(every) - sum(e.host_class == host_class for e in every)
-    said = f"{len(entries)} trials on this host class"
+    said = f"{len(entries)} {'trial' if len(entries) == 1 else 'trials'} on this host class"
     if others:
         said += f"; {others} rows of other host classes are not comparable and not shown"
     if not entries:
