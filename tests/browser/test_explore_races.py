@@ -122,6 +122,7 @@ def test_a_kernel_written_in_the_page_is_refused_in_one_line(project, lab, page,
     text.fill("import os\n")
     explorer.get_by_role("button", name="Race").click()
     expect(explorer).to_contain_text("discard (policy)", timeout=RACE_MS)
+    expect(explorer).to_contain_text("Nothing was timed.")
     expect(explorer).not_to_contain_text("Traceback")
     assert "def distances" in (project / "targets" / "pq_l2" / "kernels.py").read_text()
     picture("explore-dark")

@@ -13,7 +13,7 @@ from workbench.explore import judged, standing
 from workbench.explore.children import Child
 from workbench.explore.request import Request
 
-TARGET = "pq_dot"
+TARGET = "pq_l2"
 
 
 def rows(project):
@@ -118,8 +118,8 @@ def test_closing_the_pipe_in_the_midst_of_a_race_leaves_nothing(project):
 
 def test_what_goes_wrong_is_one_line(project):
     child, events = listen("workbench.explore.racing")
-    child.say(json.dumps({"root": str(project), "target": "pq_dots"}))
-    assert "did you mean pq_dot?" in until(events, "error")["text"]
+    child.say(json.dumps({"root": str(project), "target": "pq_l3"}))
+    assert "did you mean pq_l2" in until(events, "error")["text"]
     until(events, "ended")
 
 

@@ -110,6 +110,7 @@ class Explorer:
             self._current = self._spawn(RACING, self._hear)
             child = self._current[1]
         assert child is not None
+        self.screen.race(running=True)
         self.screen.phase("starting", 0, 0)
         child.say(json.dumps(dataclasses.asdict(self._request())))
 

@@ -17,6 +17,8 @@ FOCUS = "performance"
 # A kernel with all its helpers has fifty.
 LOOPS = 12
 WAITING = "Press Race. Every combo is raced; those chosen above are the ones looked at."
+BEFORE = "Right answers come first, on the whole battery; then the first pair of processes."
+UNTIMED = "Nothing was timed."
 
 
 @dataclasses.dataclass
@@ -95,7 +97,8 @@ class Screen:
             forest.draw(found, *chosen, running=running) if found else ""
             for found in (seen.standing, seen.again)
         )
-        panel.forest.value = svg.page(screen or texts.said(WAITING, "soft"))
+        nothing = BEFORE if running else WAITING if seen.record is None else UNTIMED
+        panel.forest.value = svg.page(screen or texts.said(nothing, "soft"))
         head = "<h4>Raced once more, on other data</h4>"
         panel.again.value = svg.page(head + again) if again else ""
         hands = dial.read(self._published, seen.standing, seen.least_ns, *chosen)
