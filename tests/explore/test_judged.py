@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from workbench import ledger, outcome, record
+from workbench import judge, ledger, outcome, record, trial
 from workbench.errors import Refused
 from workbench.explore import judged, standing
 from workbench.explore.children import Child
@@ -25,8 +25,11 @@ def trials(project):
 
 
 @pytest.fixture
-def raced(project, quick):
+def raced(project, quick, monkeypatch):
     """A finished race of an unchanged kernel, and the standings that were told meanwhile."""
+    # Not how long it takes is asked here, on a machine that others may use.
+    monkeypatch.setattr(trial, "budget_seconds", lambda setting: 600.0)
+    monkeypatch.setattr(judge, "ANSWER_SECONDS", 300.0)
     heard, phases = [], []
     request = Request(str(project), TARGET, "nothing changed")
     done = judged.race(request, lambda *phase: phases.append(phase), heard.append)
