@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench import oracles, roofline, runner, targets
+from workbench import oracles, runner, targets
 from workbench.contest import TURN_NS
 from workbench.lane import MAX_BATCH
 from workbench.targets import Arrays, Target, Workload
@@ -98,6 +98,8 @@ def race(target: Target, seed: int, seconds: float) -> dict[str, Any]:
     times: list[dict[str, list[float]]] = [{name: [] for name in right} for _ in loads]
     limits = {}
     if seconds > 0:
+        from workbench import roofline  # numba: whoever only reads a scoreboard needs none
+
         limits = roofline.least_ns(target.spec["roofline"], {load.shape for load in loads})
         end = time.monotonic() + seconds
         rounds = 0

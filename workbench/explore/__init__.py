@@ -1,0 +1,1 @@
+"""Explorers for a person in JupyterLab: `races.show` and `sweeps.show`."""
