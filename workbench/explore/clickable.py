@@ -12,7 +12,8 @@ function render({ model, el }) {
   tip.className = "workbench-tip";
   tip.hidden = true;
   el.classList.add("workbench-clickable");
-  el.append(page, tip);
+  el.append(page);
+  document.body.append(tip);  // where no scrolled box cuts it off
   const parts = () => page.querySelectorAll("[data-key]");
   const mark = () => {
     for (const part of parts()) {
@@ -41,10 +42,11 @@ function render({ model, el }) {
     tip.hidden = !part;
     if (!part) return;
     tip.textContent = part.dataset.tip;
-    const here = el.getBoundingClientRect(), there = part.getBoundingClientRect();
-    const left = there.left - here.left + 14;
-    tip.style.left = `${Math.max(0, Math.min(left, here.width - tip.offsetWidth))}px`;
-    tip.style.top = `${there.bottom - here.top + 6}px`;
+    const there = part.getBoundingClientRect(), gap = 8;
+    const below = there.bottom + gap, above = there.top - gap - tip.offsetHeight;
+    const fits = below + tip.offsetHeight < window.innerHeight || above < 0;
+    tip.style.top = `${fits ? below : above}px`;
+    tip.style.left = `${Math.max(0, Math.min(there.left, window.innerWidth - tip.offsetWidth))}px`;
   };
   page.addEventListener("click", choose);
   page.addEventListener("keydown", (event) => {
@@ -60,20 +62,21 @@ function render({ model, el }) {
   model.on("change:html", draw);
   model.on("change:chosen", mark);
   draw();
+  return () => tip.remove();
 }
 export default { render };
 """
 # Colours are the notebook's own, so that light and dark both fit.
 _CSS = """
-.workbench-clickable { position: relative; color: var(--jp-ui-font-color1, #222); }
+.workbench-clickable { color: var(--jp-ui-font-color1, #222); }
 .workbench-clickable [data-key] { cursor: pointer; }
 .workbench-clickable [data-key]:focus-visible {
   outline: 2px solid var(--jp-brand-color1, #0072B2);
 }
 .workbench-clickable g.workbench-chosen > .ring { stroke-opacity: 1; }
 .workbench-clickable tr.workbench-chosen { background: var(--jp-layout-color3, #ccc); }
-.workbench-clickable .workbench-tip {
-  position: absolute; z-index: 10; max-width: 34em; padding: 6px 8px; pointer-events: none;
+.workbench-tip {
+  position: fixed; z-index: 10000; max-width: 34em; padding: 6px 8px; pointer-events: none;
   white-space: pre-wrap; overflow-wrap: anywhere;
   font: 12px/1.4 var(--jp-code-font-family, monospace);
   color: var(--jp-ui-font-color1, #222); background: var(--jp-layout-color2, #eee);

@@ -73,7 +73,7 @@ class Explorer:
             )
             for i, column in enumerate(ENCODER.slice)
         }
-        self.listed = widgets.ToggleButtons(options=list(LISTS), style={"button_width": "130px"})
+        self.listed = widgets.ToggleButtons(options=list(LISTS), style={"button_width": "150px"})
         self.chart, self.table = Clickable(), Clickable()
         self.caption, self.detail, self.frames = (widgets.HTML() for _ in range(3))
         self.bar = widgets.IntProgress(min=0, max=6, layout=widgets.Layout(width="200px"))
@@ -135,7 +135,7 @@ class Explorer:
             return
         self._here = self._sweep.slice(key)
         self.chart.html = sweeps_chart.chart(self._here, sweeps_texts.tip)
-        self.caption.value = sweeps_chart.caption(self._here)
+        self.caption.value = sweeps_texts.small(sweeps_chart.caption(self._here))
         self._on_list()
 
     def _on_list(self, *_: Any) -> None:

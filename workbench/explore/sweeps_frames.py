@@ -9,6 +9,7 @@ import numpy as np
 
 from workbench.encoders.closeup import Closeup
 from workbench.explore.sweeps_chart import FAINT, INK, LINE, round_ticks
+from workbench.explore.sweeps_texts import small
 
 WIDTH, HEIGHT = 960, 190
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 22, 34
@@ -110,6 +111,5 @@ def caption(seen: Closeup, recipe_vmaf: float, bare_vmaf: float) -> str:
 
 def page(seen: Closeup, recipe: str, recipe_vmaf: float, bare_vmaf: float) -> str:
     """All of it."""
-    said = html.escape(caption(seen, recipe_vmaf, bare_vmaf))
-    small = 'style="font-size:12px;color:var(--jp-ui-font-color2, #666)"'
-    return f"{by_frame(seen)}<div {small}>{said}</div>{side_by_side(seen, recipe)}"
+    said = small(caption(seen, recipe_vmaf, bare_vmaf))
+    return f"{by_frame(seen)}{said}{side_by_side(seen, recipe)}"

@@ -79,6 +79,12 @@ def attribute(text: str) -> str:
     return html.escape(text).replace("\n", "&#10;")
 
 
+def small(text: str) -> str:
+    """A caption as HTML."""
+    style = "font-size:12px;line-height:1.4;color:var(--jp-ui-font-color2, #666)"
+    return f'<div style="{style}">{html.escape(text)}</div>'
+
+
 def detail(row: pd.Series, bare: pd.Series | None) -> str:
     """A chosen row as HTML."""
     lines = [
@@ -89,7 +95,7 @@ def detail(row: pd.Series, bare: pd.Series | None) -> str:
         lines.append(f"held against the default at quality {bare['quality']:g}: {figures(bare)}")
     lines.append(html.escape(verdict(row)))
     code = html.escape("\n".join(commands(row)))
-    return f"<div>{'<br>'.join(lines)}</div><pre {CODE}>{code}</pre>"
+    return f"<div style='line-height:1.4'>{'<br>'.join(lines)}</div><pre {CODE}>{code}</pre>"
 
 
 def losing(rows: pd.DataFrame) -> str:
