@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import ipywidgets as widgets
 import pandas as pd
@@ -18,7 +18,7 @@ from workbench.errors import Usage
 from workbench.explore import sweeps_chart, sweeps_frames, sweeps_texts
 from workbench.explore.clickable import Clickable
 from workbench.explore.sweeps_child import Looking
-from workbench.explore.sweeps_slices import Explored, explored
+from workbench.explore.sweeps_slices import Explored, Row, explored, records
 
 LISTS = {
     "all that lose": (STRUCTURAL, CONTENT),
@@ -158,10 +158,10 @@ class Explorer:
         for part in (self.chart, self.table):
             part.chosen = key
 
-    def _row(self, key: int) -> pd.Series:
-        return cast("pd.Series", self._here.loc[key])
+    def _row(self, key: int) -> Row:
+        return records(self._here.loc[[key]])[0]
 
-    def _bare(self, row: pd.Series) -> pd.Series | None:
+    def _bare(self, row: Row) -> Row | None:
         """The default's row that a row is held against; of one that abstains, the nearest."""
         if row[ENCODER.bare]:
             return None
@@ -172,7 +172,7 @@ class Explorer:
             return None
         return self._row(int((bare[ENCODER.cost] - row[ENCODER.cost]).abs().idxmin()))
 
-    def _look(self, key: int, row: pd.Series) -> None:
+    def _look(self, key: int, row: Row) -> None:
         self.stop()
         self.frames.value = ""
         bare = self._bare(row)
@@ -201,7 +201,7 @@ class Explorer:
     def _on_progress(self, what: str, done: int, total: int) -> None:
         self.bar.max, self.bar.value, self.doing.value = total, done, f"{what} ..."
 
-    def _on_seen(self, key: int, row: pd.Series, bare: pd.Series, seen: Closeup) -> None:
+    def _on_seen(self, key: int, row: Row, bare: Row, seen: Closeup) -> None:
         self._seen[key] = seen
         if str(key) != self._chosen:
             return  # it came while another was chosen

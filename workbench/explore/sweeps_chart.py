@@ -11,13 +11,13 @@ import pandas as pd
 
 from workbench.analysis.axes import ENCODER
 from workbench.analysis.structural import CONTENT, STRUCTURAL
-from workbench.explore.sweeps_slices import BARE
+from workbench.explore.sweeps_slices import BARE, PLACE, Row, records
 from workbench.explore.sweeps_texts import attribute
 
 WIDTH, HEIGHT = 640, 400
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 34, 40
 # More points hide each other, and a page of 10,000 is slow. Hull and regressions are drawn first.
-MOST_POINTS = 1500
+MOST_POINTS = 1000
 INK, FAINT = "var(--jp-ui-font-color1, #222)", "var(--jp-border-color2, #ddd)"
 # Okabe and Ito's palette; told apart by shape as well.
 COLOURS = {STRUCTURAL: "#D55E00", CONTENT: "#E69F00", BARE: INK}
@@ -28,7 +28,7 @@ SHAPES = {
     BARE: "M-4,-4 L4,4 M-4,4 L4,-4",
 }
 ROUND = "M-4,0 A4,4 0 1,0 4,0 A4,4 0 1,0 -4,0 Z"
-Tip = Callable[[pd.Series], str]
+Tip = Callable[[Row], str]
 
 
 def chart(here: pd.DataFrame, tip: Tip) -> str:
@@ -53,7 +53,7 @@ def chart(here: pd.DataFrame, tip: Tip) -> str:
         f'role="group" aria-label="bitrate against VMAF" font-size="11" fill="{INK}">',
         *_grid(here, across, up),
         f'<polyline points="{corners}" fill="none" stroke="{LINE}" stroke-width="1.5"/>',
-        *(_point(row, across, up, tip) for _, row in drawn.iterrows()),
+        *(_point(row, across, up, tip) for row in records(drawn)),
         *_legend(),
         "</svg>",
     ]
@@ -158,13 +158,13 @@ def _grid(
 
 
 def _point(
-    row: pd.Series, across: Callable[[float], float], up: Callable[[float], float], tip: Tip
+    row: Row, across: Callable[[float], float], up: Callable[[float], float], tip: Tip
 ) -> str:
     verdict = row["verdict"] if row[ENCODER.bare] or row["is_regression"] else "clean"
     colour = COLOURS.get(verdict, OTHER)
     place = f"translate({across(row[ENCODER.cost]):.1f},{up(row[ENCODER.quality]):.1f})"
     return (
-        f'<g data-key="{row.name}" data-tip="{attribute(tip(row))}" transform="{place}" '
+        f'<g data-key="{row["row"]}" data-tip="{attribute(tip(row))}" transform="{place}" '
         f'aria-label="{html.escape(str(row[ENCODER.recipe]))}">'
         f'<circle class="ring" r="9" fill="transparent" stroke="{INK}" stroke-width="2" '
         'stroke-opacity="0"/>' + _shape(verdict, colour, is_full=bool(row["on_hull"])) + "</g>"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -18,11 +20,14 @@ from workbench.analysis.slices import codes, firsts, together
 from workbench.analysis.structural import ABSTAINED, CONTENT, STRUCTURAL, classify
 
 BARE = "default"
+# A row's place in the sweep's frame, by which it is chosen.
+PLACE = "row"
 # What a cell of the group says over all sources.
 VERDICT_COLUMNS = ("verdict", "hit", "matched", "sources", "mean_delta", "is_stable")
 # The worst first.
 ORDER = {STRUCTURAL: 0, CONTENT: 1, ABSTAINED: 3}
 Key = tuple[str, ...]
+Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ class Explored:
         """
         places = self.slices[key]
         part = self.frame.iloc[places].assign(
-            row=places,
+            **{PLACE: places},
             bare_row=self.found.bare_row[places],
             delta=self.found.delta[places],
             is_regression=self.found.is_regression[places],
@@ -77,7 +82,7 @@ class Explored:
         group = self.cells.iloc[self.groups.get(key[1:], [])]
         joined = part.merge(group[[*ENCODER.cell, *VERDICT_COLUMNS]], "left", list(ENCODER.cell))
         joined.loc[joined[ENCODER.bare], "verdict"] = BARE
-        return joined.set_index("row")
+        return joined.set_index(PLACE)
 
     def losing(self, key: Key, verdicts: tuple[str, ...]) -> pd.DataFrame:
         """A slice's rows whose cell has one of some verdicts, the worst first."""
@@ -103,6 +108,11 @@ def explored(path: Path) -> Explored:
     on_hull = np.zeros(len(frame), bool)
     on_hull[hull(frame, ENCODER).index] = True
     return Explored(path, frame, found, cells, on_hull)
+
+
+def records(here: pd.DataFrame) -> list[Row]:
+    """Rows of a slice as plain mappings, with their `PLACE`: read often, by name."""
+    return cast("list[Row]", here.reset_index().to_dict("records"))
 
 
 def _by_key(frame: pd.DataFrame, columns: tuple[str, ...]) -> dict[Key, NDArray[np.int64]]:

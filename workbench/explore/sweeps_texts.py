@@ -11,7 +11,7 @@ from workbench.analysis.axes import ENCODER
 from workbench.analysis.structural import ABSTAINED, CONTENT, STRUCTURAL
 from workbench.encoders.advice import cell_of, command_lines
 from workbench.errors import Usage
-from workbench.explore.sweeps_slices import BARE
+from workbench.explore.sweeps_slices import BARE, PLACE, Row, records
 
 # A list is for reading; what does not fit is counted.
 MOST_LISTED = 200
@@ -22,7 +22,7 @@ CODE = (
 )
 
 
-def figures(row: pd.Series) -> str:
+def figures(row: Row) -> str:
     """A point's figures in one line."""
     return (
         f"{row[ENCODER.cost]:,.1f} kbps, VMAF {row[ENCODER.quality]:.2f}, "
@@ -30,12 +30,12 @@ def figures(row: pd.Series) -> str:
     )
 
 
-def setting(row: pd.Series) -> str:
+def setting(row: Row) -> str:
     """Where a recipe was tried."""
     return f"preset {row['preset']}, quality {row['quality']:g}"
 
 
-def verdict(row: pd.Series) -> str:
+def verdict(row: Row) -> str:
     """What the row says here, and its cell over all sources."""
     if row["verdict"] == BARE:
         return "the encoder's default, which recipes are held against"
@@ -47,7 +47,7 @@ def verdict(row: pd.Series) -> str:
     return f"{here}; {over_sources(row)}"
 
 
-def over_sources(row: pd.Series) -> str:
+def over_sources(row: Row) -> str:
     """A cell's verdict with its count."""
     if row["verdict"] == ABSTAINED:
         return f"abstains on all {row['sources']:.0f} sources"
@@ -60,7 +60,7 @@ def over_sources(row: pd.Series) -> str:
     return f"{counted}: {row['verdict']}{stays}"
 
 
-def commands(row: pd.Series) -> list[str]:
+def commands(row: Row) -> list[str]:
     """The exact command lines, or why there are none: a row of a file may say anything."""
     try:
         return command_lines(cell_of(row), f"{row[ENCODER.source]}.y4m")
@@ -68,7 +68,7 @@ def commands(row: pd.Series) -> list[str]:
         return [f"(no command line: {error})"]
 
 
-def tip(row: pd.Series) -> str:
+def tip(row: Row) -> str:
     """What a point says when it is pointed at."""
     head = f"{row[ENCODER.recipe]}  ({setting(row)})"
     return "\n".join([head, figures(row), verdict(row), "", *commands(row)])
@@ -85,7 +85,7 @@ def small(text: str) -> str:
     return f'<div style="{style}">{html.escape(text)}</div>'
 
 
-def detail(row: pd.Series, bare: pd.Series | None) -> str:
+def detail(row: Row, bare: Row | None) -> str:
     """A chosen row as HTML."""
     lines = [
         f"<b>{html.escape(str(row[ENCODER.recipe]))}</b> ({html.escape(setting(row))})",
@@ -104,17 +104,17 @@ def losing(rows: pd.DataFrame) -> str:
         return "<i>Nothing loses here.</i>"
     heads = ("recipe", "preset", "quality", "over all sources", "mean VMAF", "VMAF here")
     lines = [
-        f'<tr data-key="{key}" data-tip="{attribute(tip(row))}">'
+        f'<tr data-key="{row["row"]}" data-tip="{attribute(tip(row))}">'
         + "".join(f'<td style="padding:2px 6px;text-align:left">{c}</td>' for c in _cells(row))
         + "</tr>"
-        for key, row in rows.head(MOST_LISTED).iterrows()
+        for row in records(rows.head(MOST_LISTED))
     ]
     head = "".join(f'<th style="padding:2px 6px;text-align:left">{name}</th>' for name in heads)
     more = f"<i>{len(rows) - MOST_LISTED:,} more</i>" if len(rows) > MOST_LISTED else ""
     return f"<table {TABLE}><tr>{head}</tr>{''.join(lines)}</table>{more}"
 
 
-def _cells(row: pd.Series) -> list[str]:
+def _cells(row: Row) -> list[str]:
     here = f"{row['delta']:+.2f}" if math.isfinite(row["delta"]) else "abstains"
     spelt = (row[ENCODER.recipe], row["preset"], f"{row['quality']:g}")
     counted = f"{row['hit']:.0f} of {row['sources']:.0f}, {row['verdict']}"
