@@ -164,7 +164,7 @@ def _point(
     colour = COLOURS.get(verdict, OTHER)
     place = f"translate({across(row[ENCODER.cost]):.1f},{up(row[ENCODER.quality]):.1f})"
     return (
-        f'<g data-key="{row["row"]}" data-tip="{attribute(tip(row))}" transform="{place}" '
+        f'<g data-key="{row[PLACE]}" data-tip="{attribute(tip(row))}" transform="{place}" '
         f'aria-label="{html.escape(str(row[ENCODER.recipe]))}">'
         f'<circle class="ring" r="9" fill="transparent" stroke="{INK}" stroke-width="2" '
         'stroke-opacity="0"/>' + _shape(verdict, colour, is_full=bool(row["on_hull"])) + "</g>"

@@ -13,6 +13,8 @@ from typing import Any
 from workbench.encoders.closeup import Asked, Closeup
 
 Progress = Callable[[str, int, int], None]
+# One that was asked to end and has not is ended after so long.
+PATIENCE_S = 5.0
 
 
 class Looking:
@@ -55,6 +57,9 @@ class Looking:
         """End it, and what it is encoding; nothing is told any more."""
         self._is_cancelled.set()
         self._child.terminate()
+        late = threading.Timer(PATIENCE_S, self._child.kill)
+        late.daemon = True
+        late.start()
 
     def wait(self) -> None:
         """Until it has ended."""

@@ -104,7 +104,7 @@ def losing(rows: pd.DataFrame) -> str:
         return "<i>Nothing loses here.</i>"
     heads = ("recipe", "preset", "quality", "over all sources", "mean VMAF", "VMAF here")
     lines = [
-        f'<tr data-key="{row["row"]}" data-tip="{attribute(tip(row))}">'
+        f'<tr data-key="{row[PLACE]}" data-tip="{attribute(tip(row))}">'
         + "".join(f'<td style="padding:2px 6px;text-align:left">{c}</td>' for c in _cells(row))
         + "</tr>"
         for row in records(rows.head(MOST_LISTED))
