@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -83,6 +83,29 @@ def evidence_of(cells: pd.DataFrame, found: pd.DataFrame) -> str:
         f"{structural} of {len(cells):,} cells are structural, of {len(found)} recipes in a group; "
         f"{int(found['stands'].sum())} of these stand."
     )
+
+
+def standing(found: pd.DataFrame, axes: Axes) -> pd.DataFrame:
+    """The recipes that stand, in the columns that a page has room for.
+
+    Parameters
+    ----------
+    found : DataFrame
+        From `evidence.evidence`.
+    """
+    left = found[found["stands"]]
+    of = zip(left["structural"], left["cells"], strict=True)
+    dearer = zip(left["rates_lost"], left["rates"], strict=True)
+    columns: dict[str, Any] = {
+        **{name: left[name].astype(str) for name in (*axes.group, axes.recipe)},
+        "structural": [f"{some} of {every}" for some, every in of],
+        "at equal cost": left["at_equal_cost"],
+        "mean loss": left["mean_delta"].map("{:+.2f}".format),
+        "adjusted p": left["p_adjusted"].map("{:.3f}".format),
+        "delta rate": left["rate_median"].map("{:+.1f} %".format),
+        "dearer on": [f"{some} of {every}" for some, every in dearer],
+    }
+    return pd.DataFrame(columns)
 
 
 def error_rates(lines: Sequence[Line], identical: str) -> str:
