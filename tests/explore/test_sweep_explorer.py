@@ -245,3 +245,19 @@ def test_a_closeup_of_equal_curves_is_drawn():
     seen = Closeup((90.0,) * 5, (90.0,) * 5, 0, "", "", "")
     ElementTree.fromstring(sweeps_frames.by_frame(seen))
     assert "below the default in 0 of them" in sweeps_frames.caption(seen, 90.0, 90.0)
+
+
+def test_a_sweep_of_defaults_alone_is_hulls_and_no_losses(made, tmp_path):
+    made.frame[made.frame["is_bare_default"]].to_parquet(tmp_path / "cells.parquet")
+    explorer = sweeps.Explorer(explored(tmp_path), tmp_path)
+    assert len(keys(explorer.chart.html)) == 5
+    assert explorer.table.html == "<i>Nothing loses here.</i>"
+
+
+def test_a_sweep_without_defaults_abstains_everywhere(made, tmp_path):
+    made.frame[~made.frame["is_bare_default"]].to_parquet(tmp_path / "cells.parquet")
+    explorer = sweeps.Explorer(explored(tmp_path), tmp_path)
+    assert len(keys(explorer.chart.html)) == 15
+    explorer.chart.chosen = keys(explorer.chart.html)[0]
+    assert "abstains" in explorer.detail.value
+    assert "the slice has none" in explorer.doing.value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -119,4 +120,5 @@ def _by_key(frame: pd.DataFrame, columns: tuple[str, ...]) -> dict[Key, NDArray[
     number = codes(frame, columns)
     order, begins = together(number)
     names = frame.iloc[firsts(number)][list(columns)].astype(str).itertuples(index=False, name=None)
-    return dict(zip(names, np.split(order, begins[1:-1]), strict=True))
+    ranges = itertools.pairwise(begins.tolist())
+    return {name: order[low:high] for name, (low, high) in zip(names, ranges, strict=True)}
