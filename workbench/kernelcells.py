@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from workbench import ledger, record
-from workbench.analysis.axes import KERNEL
+from workbench import ledger, record, targets
+from workbench.analysis import sweep
+from workbench.analysis.axes import ENCODER, KERNEL, Axes
+from workbench.analysis.sweep import Sweep
 from workbench.errors import Infrastructure, Usage
 from workbench.record import TrialRecord
 from workbench.targets import Target
@@ -73,3 +75,16 @@ def _of_record(folder: Path, found: TrialRecord) -> pd.DataFrame:
             "accuracy": accuracy(found),
         }
     )
+
+
+def opened(path: str, target: str | None, root: Path) -> tuple[Axes, Sweep]:
+    """What a notebook analyses: a target's kept kernels, or else a sweep at a path in the project.
+
+    Raises
+    ------
+    Usage, Infrastructure
+        If there is no such thing.
+    """
+    if target:
+        return KERNEL, sweep.of(cells(targets.load(target, root)), KERNEL)
+    return ENCODER, sweep.load(root / path)

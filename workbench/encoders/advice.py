@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -22,7 +24,7 @@ from workbench.upstreams import ffmpeg
 CUT = "clip.y4m"
 
 
-def cell_of(row: pd.Series, source: str = "input") -> Cell:
+def cell_of(row: pd.Series | Mapping[str, Any], source: str = "input") -> Cell:
     """The cell that a row of a sweep describes.
 
     Raises

@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workbench.encoders.clips import Clip
 from workbench.errors import Infrastructure
@@ -130,7 +131,7 @@ def read(scores: Path, xpsnr: Path, frames: int, cpu_ms: float) -> Scores:
     """
     try:
         found = json.loads(scores.read_bytes())["frames"]
-        vmaf = np.array([frame["metrics"]["vmaf"] for frame in found])
+        vmaf = _of_frames(found)
         vmaf_neg, psnr_y = _mean(found, "vmaf_neg"), _mean(found, "psnr_y")
     except (OSError, ValueError, KeyError, ZeroDivisionError) as error:
         raise ffmpeg.Failed(f"libvmaf wrote no scores: {error!r}") from error
@@ -157,6 +158,15 @@ def read(scores: Path, xpsnr: Path, frames: int, cpu_ms: float) -> Scores:
         frames=len(found),
         score_cpu_ms=cpu_ms,
     )
+
+
+def by_frame(scores: Path) -> NDArray[np.float64]:
+    """VMAF of each frame, from what libvmaf wrote in a run of `score`."""
+    return _of_frames(json.loads(scores.read_bytes())["frames"])
+
+
+def _of_frames(frames: Sequence[dict[str, dict[str, float]]]) -> NDArray[np.float64]:
+    return np.array([frame["metrics"]["vmaf"] for frame in frames])
 
 
 def _mean(frames: Sequence[dict[str, dict[str, float]]], metric: str) -> float:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
+from workbench.errors import Usage
+from workbench.nearest import nearest
 from workbench.publish import style
 from workbench.publish.forest import machine
 from workbench.publish.style import Picture
@@ -59,6 +63,20 @@ def figure(scores: Sequence[Score]) -> Picture:
     return drawn
 
 
+def chosen(published: Mapping[str, Score], names: Sequence[str] = ()) -> list[Score]:
+    """Some published lines, or all.
+
+    Raises
+    ------
+    Usage
+        If one was not published.
+    """
+    for name in names:
+        if name not in published:
+            raise Usage(f"{name} is not on the scoreboard; {nearest(name, published)}")
+    return [published[name] for name in names or published]
+
+
 def caption(scores: Sequence[Score]) -> str:
     """Small print: machine, sample, what the marks mean."""
     machines = sorted({machine(line.host) for line in scores})
@@ -111,6 +129,44 @@ def page(scores: Sequence[Score]) -> str:
     ]
     lines += ["", caption(scores) if scores else "", ""]
     return "\n".join(lines)
+
+
+def table(scores: Sequence[Score]) -> pd.DataFrame:
+    """The table of `page` as a frame, without its links."""
+    rows = []
+    for line in scores:
+        peer = line.vs_peers[line.best_peer] if line.best_peer else None
+        rows.append(
+            {
+                "target": line.target,
+                "kernel": f"{line.geomean_ns / 1e3:,.1f} µs a {line.unit}",
+                "to upstream": _interval(line.vs_upstream),
+                "worst combo": _worst(line.vs_upstream),
+                "best peer": line.best_peer or "none",
+                "to best peer": _interval(peer) if peer else "",
+                "roofline": f"{line.roofline_share:.0%}",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def queries(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """What kernels do at their call sites.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Of `overview.targets`.
+    """
+    return pd.DataFrame(
+        {
+            "target": row["target"],
+            "transfer": row["transfer"] or "not measured",
+            "query's ratio": "" if row["query_ratio"] is None else f"{row['query_ratio']:.3f}",
+            "of the committed kernel": "no" if row["stale"] else "yes",
+        }
+        for row in rows
+    )
 
 
 def _interval(found: Ratio) -> str:

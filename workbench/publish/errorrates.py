@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 
 from workbench.errorrates import rates
@@ -63,6 +64,24 @@ def _draw_power(axes: Axes, lines: Sequence[Line]) -> None:
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.set_ylim(-0.03, 1.03)
     style.bare(axes)
+
+
+def table(lines: Sequence[Line]) -> pd.DataFrame:
+    """A row a condition and variant: what both gates keep; smaller gains first."""
+    variants = [IDENTICAL, rates.NEUTRAL, *SPEEDUPS]
+    ordered = sorted(lines, key=lambda line: (line.condition, variants.index(line.variant)))
+    return pd.DataFrame(
+        {
+            "beside": line.condition,
+            "kernel": line.variant,
+            "true ratio": f"{line.true_ratio:.4f}",
+            "this judge keeps": str(line.judge),
+            "its screen alone": str(line.screen),
+            "the pooled gate keeps": str(line.pooled),
+            "seconds": f"{line.seconds:.1f}",
+        }
+        for line in ordered
+    )
 
 
 def frontier(found: Sequence[Found], variant: str = "faster-1%", seed: int = 0) -> Picture:

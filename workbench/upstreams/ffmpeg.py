@@ -177,15 +177,6 @@ def run(
             # Out of reach of a terminal's Ctrl-C: a cell that is interrupted has not failed.
             process_group=0,
         )
-        # Set from outside: a function between fork and exec may hang where there are threads.
-        # The last of them ends a run whose parent was killed and stops no clock any more.
-        cpu_s = math.ceil(min(timeout_s, LONGEST_S)) + 1
-        for kind, most in (
-            (resource.RLIMIT_AS, memory_bytes),
-            (resource.RLIMIT_FSIZE, FILE_BYTES),
-            (resource.RLIMIT_CPU, cpu_s),
-        ):
-            resource.prlimit(process.pid, kind, (most, most))
         is_late = threading.Event()
 
         def stop() -> None:
@@ -194,8 +185,18 @@ def run(
             os.kill(process.pid, signal.SIGKILL)
 
         clock = threading.Timer(min(timeout_s, LONGEST_S), stop)
-        clock.start()
+        clock.daemon = True  # whoever is ended meanwhile does not wait for it
         try:
+            # Set from outside: a function between fork and exec may hang where there are threads.
+            # The last of them ends a run whose parent was killed and stops no clock any more.
+            cpu_s = math.ceil(min(timeout_s, LONGEST_S)) + 1
+            for kind, most in (
+                (resource.RLIMIT_AS, memory_bytes),
+                (resource.RLIMIT_FSIZE, FILE_BYTES),
+                (resource.RLIMIT_CPU, cpu_s),
+            ):
+                resource.prlimit(process.pid, kind, (most, most))
+            clock.start()
             _, status, used = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
         except BaseException:

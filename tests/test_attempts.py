@@ -1,0 +1,87 @@
+from pathlib import Path
+
+import pytest
+
+from workbench import ledger
+from workbench.attempts import searches
+from workbench.errors import Usage
+from workbench.publish import progress
+
+ROOT = Path(__file__).resolve().parents[1]
+FIELDS = {
+    "commit": "a", "timestamp": "2026-11-20T07:32:26+00:00", "ci_low": 0.9, "ci_high": 1.1,
+    "worst_ratio": 1.0, "worst_combo": "s/d", "geomean_ns": 1.0, "peak_rss_mb": 1.0,
+    "allocations": 0.0, "seconds": 10.0, "host_class": "this", "description": "",
+}  # fmt: skip
+
+
+def write(folder, rows):
+    folder.mkdir(parents=True)
+    for number, (status, reason, ratio, *other) in enumerate(rows):
+        values = {"status": status, "reason": reason, "ratio": ratio, "ratio_vs_upstream": ratio}
+        sha = other[0] if other else f"{number:064x}"
+        ledger.append(folder / "results.tsv", FIELDS | values | {"kernel_sha256": sha})
+
+
+def test_a_revoked_keep_is_no_keep_and_other_hosts_do_not_count(tmp_path):
+    folder = tmp_path / "targets" / "mine"
+    write(
+        folder,
+        [
+            ("baseline", "baseline", 1.0),
+            ("keep", "faster", 0.5, "a" * 64),
+            ("discard", "slower", 1.2),
+            ("keep", "faster", 0.8),
+            ("crash", "incorrect", None),
+            ("revoke", "call-site", None, "a" * 64),
+        ],
+    )
+    ledger.append(
+        folder / "results.tsv",
+        FIELDS
+        | {"status": "discard", "reason": "slower", "ratio": 2.0, "ratio_vs_upstream": 2.0}
+        | {"kernel_sha256": "b" * 64},
+    )
+    (found,) = searches(tmp_path, ["targets/*/results.tsv"])
+    assert found.name == "mine"
+    assert found.progress.best.tolist() == [1.0, 1.0, 1.0, 0.8, 0.8, 0.8]
+    assert (found.progress.kept.hits, found.progress.kept.of) == (1, 5)
+    assert found.progress.gaps == (3,)
+    assert found.progress.seconds == 50.0
+    other = FIELDS | {"host_class": "another", "status": "baseline", "reason": "baseline"}
+    other |= {"ratio": 1.0, "ratio_vs_upstream": 0.7, "kernel_sha256": "c" * 64}
+    ledger.append(folder / "results.tsv", other)
+    (found,) = searches(tmp_path, ["targets/*/results.tsv"])
+    assert found.progress.best.tolist() == [0.7]
+
+
+def test_published_ledgers_are_named_by_target_and_report():
+    names = [s.name for s in searches(ROOT, ["reports/0001*/data/results.tsv"])]
+    assert names == ["pq_l2 (0001)"]
+    names = [s.name for s in searches(ROOT, ["reports/0005-*/data/*/results.tsv"])]
+    assert names == ["bitpack (0005)", "pq_l2 (0005)", "take (0005)"]
+
+
+def test_a_pattern_without_a_ledger_is_one_line(tmp_path):
+    with pytest.raises(Usage, match="no ledger at targets/x"):
+        searches(tmp_path, ["targets/x/results.tsv"])
+
+
+def test_the_figure_has_a_panel_a_ledger_and_the_table_a_row():
+    found = searches(ROOT, ["reports/0001*/data/results.tsv", "reports/0005-*/data/*/results.tsv"])
+    drawn = progress.running_best(found)
+    titles = [panel.get_title() for panel in drawn.axes if panel.get_title()]
+    table = progress.table(found)
+    assert titles == list(table["ledger"]) == [search.name for search in found]
+    assert table.loc[0, "keep rate"] == "53% (27 to 79)"
+    assert table.loc[3, "level reached"].endswith("a plateau")
+    said = progress.summary(found)
+    assert said.startswith("65 trials in 4 ledgers took 13 minutes; 9 were kept, 14% (7 to 25)")
+
+
+def test_a_ledger_without_anything_kept_or_timed_is_drawn(tmp_path):
+    write(tmp_path / "targets" / "mine", [("crash", "incorrect", None)])
+    found = searches(tmp_path, ["targets/*/results.tsv"])
+    assert len(progress.running_best(found).png()) > 1000
+    assert progress.table(found).loc[0, "level reached"] == "n/a"
+    assert "None of 0" in progress.summary(found)

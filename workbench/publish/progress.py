@@ -1,0 +1,153 @@
+"""How searches went: the running best of each ledger, and what an improvement cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from workbench.analysis.samples import Share
+from workbench.attempts import Search
+from workbench.publish import style
+from workbench.publish.style import Picture
+
+ACROSS, PANEL_INCHES, FRAME_INCHES = 5, 1.45, 0.9
+
+
+def running_best(searches: Sequence[Search]) -> Picture:
+    """Draw the ratio to upstream of every attempt, and the best so far: a panel a ledger."""
+    down = max(1, -(-len(searches) // ACROSS))
+    size = (style.WIDTH, FRAME_INCHES + PANEL_INCHES * down)
+    drawn = Picture(figsize=size, layout="constrained")
+    panels = drawn.subplots(down, ACROSS, squeeze=False, sharey=True).ravel()
+    for panel in panels[len(searches) :]:
+        panel.set_axis_off()
+    scores = [_scores(search) for search in searches]
+    seen = [score for each in scores for score in each if math.isfinite(score)] or [1.0]
+    for panel, search, score in zip(panels, searches, scores, strict=False):
+        _draw(panel, search, score)
+        style.set_ratio_axis(panel, "y", *style.padded(min(seen), max(*seen, 1.0), 0.08))
+        panel.set_title(search.name, fontsize=8)
+        panel.tick_params(labelsize=7)
+    for panel in panels[::ACROSS]:
+        panel.set_ylabel("time / upstream's", fontsize=7)
+    handles, labels = panels[0].get_legend_handles_labels()
+    drawn.legend(handles, labels, fontsize=8, loc="outside upper center", ncols=5)
+    attempts = sum(search.progress.kept.of for search in searches)
+    style.caption(
+        drawn,
+        f"Horizontally the row of the ledger. n = {attempts} trials in {len(searches)} ledgers, of "
+        "each the newest row's host class; a ratio comes of its own trial, in which upstream ran "
+        "beside the candidate. Trials without a time (a crash, a refusal) have no mark.",
+        130,
+    )
+    return drawn
+
+
+def table(searches: Sequence[Search]) -> pd.DataFrame:
+    """A row a ledger: trials, keeps with their 95 % interval, what a keep cost, the level."""
+    return pd.DataFrame(
+        {
+            "ledger": search.name,
+            "trials": found.kept.of,
+            "kept": found.kept.hits,
+            "keep rate": spelt(found.kept),
+            "trials a keep": _median(found.gaps),
+            "seconds a keep": _seconds(found.seconds_a_keep),
+            "best ratio": f"{found.best[-1]:.3f}" if len(found.best) else "n/a",
+            "level reached": _level(search),
+        }
+        for search in searches
+        for found in [search.progress]
+    )
+
+
+def spelt(share: Share) -> str:
+    """A share with its interval.
+
+    Examples
+    --------
+    >>> spelt(Share(8, 15))
+    '53% (27 to 79)'
+    """
+    if not share.of:
+        return "n/a"
+    low, high = share.interval
+    return f"{share.value:.0%} ({100 * low:.0f} to {100 * high:.0f})"
+
+
+def summary(searches: Sequence[Search]) -> str:
+    """What all ledgers say together, in a paragraph."""
+    every = Share(
+        sum(search.progress.kept.hits for search in searches),
+        sum(search.progress.kept.of for search in searches),
+    )
+    seconds = sum(search.progress.seconds for search in searches)
+    levels = [search for search in searches if search.progress.plateau]
+    reached = [search.name for search in levels if search.progress.plateau.is_reached]  # type: ignore[union-attr]
+    cost = f", {seconds / every.hits:.0f} s a keep" if every.hits else ""
+    return (
+        f"{every.of} trials in {len(searches)} ledgers took {seconds / 60:.0f} minutes; "
+        f"{every.hits} were kept, {spelt(every)}{cost}. "
+        + (
+            f"A plateau is reached in {len(reached)} of {len(levels)}: {', '.join(reached)}."
+            if reached
+            else f"None of {len(levels)} has held its level long enough to be called a plateau."
+        )
+    )
+
+
+def _scores(search: Search) -> list[float]:
+    return [
+        math.nan if e.ratio_vs_upstream is None else e.ratio_vs_upstream for e in search.entries
+    ]
+
+
+def _draw(panel: Axes, search: Search, scores: Sequence[float]) -> None:
+    places = np.arange(1, len(scores) + 1)
+    score = np.array(scores)
+    kept = np.array([e.status == "keep" and not e.revoked for e in search.entries], bool)
+    start = np.array([e.status == "baseline" for e in search.entries], bool)
+    panel.axhline(1, color=style.PALE, linewidth=0.8, zorder=0)
+    panel.step(
+        places, search.progress.best, where="post", color=style.BLUE, lw=1.3, label="best so far"
+    )
+    for which, marker, colour, fill, label in (
+        (~kept & ~start, "o", style.GREY, "none", "not kept"),
+        (kept, "o", style.BLUE, style.BLUE, "kept"),
+        (start, "s", style.INK, style.INK, "baseline"),
+    ):
+        panel.plot(
+            places[which],
+            score[which],
+            marker,
+            color=colour,
+            markerfacecolor=fill,
+            markersize=3,
+            label=label,
+        )
+    found = search.progress.plateau
+    at = found.attempt + 1 if found and found.is_reached else math.nan
+    panel.axvline(at, color=style.VERMILLION, lw=1, ls="--", label="plateau begins")
+    panel.set_xlim(0.4, max(len(scores), 4) + 0.6)
+    style.bare(panel)
+
+
+def _median(gaps: Sequence[int]) -> str:
+    return f"{np.median(gaps):g}" if gaps else "none kept"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.0f}" if math.isfinite(value) else "none kept"
+
+
+def _level(search: Search) -> str:
+    found = search.progress.plateau
+    if found is None:
+        return "n/a"
+    held = "a plateau" if found.is_reached else "open"
+    after = f"in row {found.attempt + 1} after {found.seconds:.0f} s"
+    return f"{after}, {found.since} trials since: {held}"
