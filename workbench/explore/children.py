@@ -81,6 +81,7 @@ class Child:
             for line in lines:
                 self._hear(json.loads(line))
         self._process.wait()
+        self.end()
         atexit.unregister(self.close)
         with self._complaints as complaints:
             complaints.seek(0)
