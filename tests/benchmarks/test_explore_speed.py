@@ -2,7 +2,8 @@
 
 ``pytest -n 0 -m benchmark -s tests/benchmarks/test_explore_speed.py``. Nothing is asserted about
 time. Aims: it opens in 3 s after its kernel has started, and the first
-interval of a race shows in 4 s, with a warm compilation cache.
+interval of a race shows in 4 s, with a warm compilation cache. Another trial on the timing core is
+waited for, and counted.
 """
 
 import subprocess
