@@ -4,7 +4,6 @@ Pictures of the page go to ``$WORKBENCH_SCREENSHOTS``, or else into the test's o
 """
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -15,20 +14,17 @@ from pathlib import Path
 
 import pytest
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
+from workbench.digest import pdf
+
 START_SECONDS = 60
 
 
 @pytest.fixture(scope="session")
 def chromium():
     """Path of the system's browser; nothing is downloaded where there is none."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    found = pdf.browser()
     if found is None:
-        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is on the PATH")
+        pytest.skip(f"no browser: none of {', '.join(pdf.BROWSERS)} is on the PATH")
     return found
 
 
@@ -90,7 +86,7 @@ def page(chromium, tmp_path):
             tmp_path / "profile",
             executable_path=chromium,
             headless=True,
-            args=list(FLAGS),
+            args=list(pdf.FLAGS),
             viewport={"width": 1500, "height": 1700},
         )
         yield browser.new_page()

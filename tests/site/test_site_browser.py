@@ -1,14 +1,9 @@
 """The site in a real Chromium, from file:// and without a server."""
 
-from pathlib import Path
-
 import pytest
 
-BROWSER = next((p for p in ("/usr/bin/chromium", "/usr/bin/google-chrome") if Path(p).exists()), "")
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
+from workbench.digest import pdf
+
 WIDTHS = {"desktop": (1440, 900), "phone": (390, 844)}
 PAGES = (
     *("index", "docs/exploits", "docs/targets/README", "docs/design", "docs/commands"),
@@ -16,14 +11,14 @@ PAGES = (
     *("reports/0004-encoder-sweep/README", "docs/decisions/README", "docs/coming-from"),
 )
 
-pytestmark = pytest.mark.skipif(not BROWSER, reason="no Chromium here")
+pytestmark = pytest.mark.skipif(pdf.browser() is None, reason="no Chromium here")
 
 
 @pytest.fixture(scope="module")
 def chromium():
     sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=pdf.browser(), args=pdf.FLAGS)
         yield browser
         browser.close()
 

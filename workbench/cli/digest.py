@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,9 +24,12 @@ def complete_digest(prefix: str) -> list[str]:
     """Slugs for the shell's tab key."""
     from workbench import targets
     from workbench.digest import folder
+    from workbench.errors import WorkbenchError
 
-    slugs = [one.name.split("-", 1)[1] for one in folder.every(targets.find_root())]
-    return [slug for slug in slugs if slug.startswith(prefix)]
+    with contextlib.suppress(WorkbenchError):  # outside a project there is nothing to offer
+        slugs = [one.name.split("-", 1)[1] for one in folder.every(targets.find_root())]
+        return [slug for slug in slugs if slug.startswith(prefix)]
+    return []
 
 
 Slugs = Annotated[

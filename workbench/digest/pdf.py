@@ -10,9 +10,10 @@ from pathlib import Path
 from workbench.errors import Infrastructure
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+# For whoever starts one, tests too: it asks nobody for anything and keeps nothing.
 FLAGS = (
-    *("--headless", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update", "--no-pdf-header-footer"),
+    *("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
     "--no-sandbox",  # in a container there is none to be had; the page is the project's own
 )
 SECONDS = 120
@@ -32,7 +33,8 @@ def write(page: Path, to: Path, program: str) -> None:
         If the browser fails or is not done after two minutes.
     """
     with tempfile.TemporaryDirectory() as profile:
-        command = [program, *FLAGS, f"--user-data-dir={profile}", f"--print-to-pdf={to}"]
+        printing = ("--headless", "--no-pdf-header-footer", f"--print-to-pdf={to}")
+        command = [program, *FLAGS, *printing, f"--user-data-dir={profile}"]
         try:
             done = subprocess.run(
                 [*command, page.resolve().as_uri()],

@@ -41,8 +41,9 @@ class Looking:
     ) -> None:
         self._told = progress, seen, failed
         self._is_cancelled = threading.Event()
+        request = json.dumps(dataclasses.asdict(asked))  # `closeup.parse` reads it
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "workbench.encoders.closeup", json.dumps(spell(asked))],
+            [sys.executable, "-m", "workbench.encoders.closeup", request],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -83,8 +84,3 @@ class Looking:
         else:
             ended = f"it ended with {self._child.returncode}"
             failed(last.get("error") or (complaint[-1] if complaint else ended))
-
-
-def spell(asked: Asked) -> dict[str, Any]:
-    """What `closeup.parse` reads."""
-    return dataclasses.asdict(asked)

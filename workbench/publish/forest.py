@@ -182,9 +182,11 @@ def _label_rows(axes: Axes, record: TrialRecord, places: list[float]) -> None:
 
 def _caption(record: TrialRecord) -> str:
     delta = -math.expm1(-record.calibration.delta)
+    # Before decision 0012 a pair was a sample of its own; only then can their number be odd.
+    sample = "those pairs" if record.processes % 2 else "crossovers of two"
     return (
         f"{machine(record.host)}. n = {record.processes} pairs of fresh processes. "
-        f"Bars: {1 - ALPHA:.0%} confidence sequences over crossovers of two, valid where the trial "
+        f"Bars: {1 - ALPHA:.0%} confidence sequences over {sample}, valid where the trial "
         f"stopped. Grey band: changes below delta = {delta:.2%}, which are never kept as "
         f"faster. Times: medians per request; the last row's is the geometric mean. "
         f"Raced against: {record.incumbent.origin} {record.incumbent.commit or ''}".rstrip()
