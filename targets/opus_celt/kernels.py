@@ -218,7 +218,7 @@ def read_postfilter(coder, packet, numbers, floats, budget):
     floats[GAIN_NEXT] = gain
 
 
-@njit(error_model="numpy")
+@njit(inline="always")
 def decode_symbols(
     coder, packet, plan, numbers, energies, x, vector, floats, channels, lm, inversion
 ):
@@ -367,7 +367,7 @@ def decode_shapes(
                 if band < intensity:
                     levels = count_levels(n, bits, LOG2_WIDTHS[band] + 8 * lm, 1)
                 if levels > 1:
-                    angle = decode_angle(coder, packet, levels, n, blocks, 1)
+                    angle = decode_angle(coder, packet, levels, n, blocks, np.int64(1))
                 elif bits > 2 * BIT and left > 2 * BIT:
                     inverted = decode_bit(coder, packet, np.int64(2)) & inversion
                 spent = tell_eighths(coder) - used
@@ -483,7 +483,7 @@ def merge_stereo(x, at, n, middle):
             x[j + 960] = to_right * (one + two)
 
 
-@njit(inline="always")
+@njit(error_model="numpy")
 def decode_vector(
     coder,
     packet,
@@ -560,7 +560,7 @@ def haar(x, at, n, stride):
             x[i + stride] = one - two
 
 
-@njit
+@njit(inline="always")
 def order_blocks(x, at, n, blocks, sequency):
     """Put ``blocks`` interleaved vectors one behind the other, perhaps in order of sequency."""
     for block in range(blocks):
@@ -571,7 +571,7 @@ def order_blocks(x, at, n, blocks, sequency):
         x[at + j] = x[SCRATCH + j]
 
 
-@njit
+@njit(inline="always")
 def order_bins(x, at, n, blocks, sequency):
     """Undo `order_blocks`."""
     for block in range(blocks):
@@ -582,7 +582,7 @@ def order_bins(x, at, n, blocks, sequency):
         x[at + j] = x[SCRATCH + j]
 
 
-@njit(inline="always")
+@njit(error_model="numpy")
 def decode_partition(
     coder, packet, plan, x, vector, at, n, bits, blocks, fold, lm, band, spread, gain, fill
 ):
@@ -600,7 +600,7 @@ def decode_partition(
             levels = count_levels(n, bits, LOG2_WIDTHS[band] + 8 * lm, 0)
             angle = 0
             if levels > 1:
-                angle = decode_angle(coder, packet, levels, n, together, 0)
+                angle = decode_angle(coder, packet, levels, n, together, np.int64(0))
             spent = tell_eighths(coder) - before
             bits -= spent
             plan[LEFT] -= spent
@@ -661,7 +661,7 @@ def decode_partition(
     return mask
 
 
-@njit(inline="always")
+@njit(error_model="numpy")
 def decode_leaf(
     coder, packet, plan, x, vector, at, n, bits, blocks, fold, lm, band, spread, gain, fill
 ):
@@ -714,7 +714,7 @@ def rescale(x, at, n, gain):
         x[j] *= factor
 
 
-@njit(error_model="numpy")
+@njit(inline="always")
 def place_pulses(vector, n, blocks, squares, gain, x, at):
     """Scale pulses to the norm ``gain``; return a bit for each block that has one."""
     factor = gain / np.sqrt(np.float32(squares))
@@ -732,7 +732,7 @@ def place_pulses(vector, n, blocks, squares, gain, x, at):
     return mask
 
 
-@njit(error_model="numpy")
+@njit(inline="always")
 def spread_pulses(x, at, n, blocks, pulses, spread):
     """Rotate each of the ``blocks``, by strides and then neighbour by neighbour."""
     if spread > 0 and 2 * pulses < n:

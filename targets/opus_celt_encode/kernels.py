@@ -83,10 +83,13 @@ from workbench.opus.tables import (
     DEEPEST_ENERGY,
     END_BANDS,
     ICDF,
+    ONE,
     SHORT_BLOCK,
     SPREAD,
     TAPSET,
     TRIM,
+    TWO,
+    ZERO,
 )
 
 # Of a packet with one frame: a byte that says what it is, and the frame.
@@ -104,7 +107,7 @@ NORMAL = 2
 # What `unmasked` finds where something begins.
 SUDDEN = np.float32(200)
 # Where the search of the trim begins, and how often boosts are moved.
-FIRST_TRIM, ROUNDS = 7, 4
+FIRST_TRIM, ROUNDS = np.int64(7), 4
 
 
 @njit()
@@ -165,7 +168,7 @@ def switch(state, frame_size, bitrate_bps):
     bits = max(0, min(bitrate_bps, channels * MOST_BPS)) * frame_size // 48_000
     settings[BYTES] = max(1, min(MAX_BYTES, (bits + 4) // 8))
     # what headers of short frames take is lost for the sound
-    coded = 2 if channels == 2 and useful_rate(bitrate_bps, 2, settings[LM]) >= STEREO_BPS else 1
+    coded = 2 if channels == 2 and useful_rate(bitrate_bps, TWO, settings[LM]) >= STEREO_BPS else 1
     if coded != settings[CODED]:
         recode(state, coded)
     rate = useful_rate(bitrate_bps, coded, settings[LM])
@@ -225,14 +228,14 @@ def encode(state, pcm, packet):
     bandwidth = max(0, (settings[END] - 15) >> 1)
     packet[0] = (16 + 4 * bandwidth + lm) << 3 | (settings[CODED] - 1) << 2
     if size < LEAST_BYTES:
-        filter_pitch(state, SHORT_BLOCK, 0, 0)
+        filter_pitch(state, np.int64(SHORT_BLOCK), ZERO, ZERO)
         coder[RANGE] = settings[GAIN] = 0
         keep_past(state)
         return 1
     start_encoder(coder, packet, 1, size - 1)
     if silent:
-        encode_bit(coder, packet, 1, 15)
-        filter_pitch(state, SHORT_BLOCK, 0, 0)
+        encode_bit(coder, packet, ONE, np.int64(15))
+        filter_pitch(state, np.int64(SHORT_BLOCK), ZERO, ZERO)
         for i in range(2 * BANDS):
             state[7][OLD, i] = DEEPEST_ENERGY
     else:
@@ -290,21 +293,21 @@ def encode_pitch(state, packet, found):
             if abs(wish - old_gain) < np.float32(0.1):
                 wish = old_gain
             gain = max(1, min(8, np.int64(wish / GAIN_STEP + np.float32(0.5))))
-    before, after = filter_pitch(state, period, gain, 0)
+    before, after = filter_pitch(state, period, gain, ZERO)
     if gain > 0 and after > before:
         gain = 0
-        filter_pitch(state, period, 0, 0)
+        filter_pitch(state, period, ZERO, ZERO)
     settings[PERIOD], settings[GAIN], settings[TAPS] = period, gain, 0
     if not room:
         return
     if gain == 0:
-        encode_bit(coder, packet, 0, 1)
+        encode_bit(coder, packet, ZERO, ONE)
         return
-    encode_bit(coder, packet, 1, 1)
+    encode_bit(coder, packet, ONE, ONE)
     octave = bit_length(period + 1) - 5
-    encode_uint(coder, packet, octave, 6)
+    encode_uint(coder, packet, octave, np.int64(6))
     encode_bits(coder, packet, period + 1 - (16 << octave), 4 + octave)
-    encode_bits(coder, packet, gain - 1, 3)
+    encode_bits(coder, packet, gain - 1, np.int64(3))
     encode_icdf(coder, packet, 0, ICDF, TAPSET, 2)
 
 
@@ -384,7 +387,7 @@ def encode_frame(state, packet):
     amplitude = levels[AMPLITUDE]
     budget = 8 * size
     rate = equivalent_rate(settings)
-    encode_bit(coder, packet, 0, 15)
+    encode_bit(coder, packet, ZERO, np.int64(15))
     if channels == 1:
         # a decoder goes on from the louder of two channels
         for band in range(BANDS):
@@ -402,7 +405,7 @@ def encode_frame(state, packet):
         measure(spectrum, start, lm, end, amplitude, energy, channel)
         normalise_bands(spectrum, start, lm, end, amplitude, channel, shapes)
     if may_be_short:
-        encode_bit(coder, packet, short, 3)
+        encode_bit(coder, packet, short, np.int64(3))
 
     select = 0
     if size >= 15 * channels:
@@ -415,10 +418,10 @@ def encode_frame(state, packet):
             plan[TF + band] = short
     intra = 0
     if tell(coder) + 3 <= budget:
-        anew = coarse_bits(energy, old, channels, end, lm, 1)
-        if anew < coarse_bits(energy, old, channels, end, lm, 0):
+        anew = coarse_bits(energy, old, channels, end, lm, ONE)
+        if anew < coarse_bits(energy, old, channels, end, lm, ZERO):
             intra = 1
-        encode_bit(coder, packet, intra, 3)
+        encode_bit(coder, packet, intra, np.int64(3))
     fall = np.float32(min(16.0, 0.125 * size))
     encode_coarse(coder, packet, energy, old, error, 0, end, channels, lm, intra, fall)
     code_resolutions(coder, packet, 1, plan, 0, end, short, lm, select)
@@ -443,7 +446,7 @@ def encode_frame(state, packet):
     )
     if reserve:
         first = 1 if settings[TRANSIENTS] < 2 else 0
-        encode_bits(coder, packet, first, 1)
+        encode_bits(coder, packet, first, ONE)
     settings[TRANSIENTS] = settings[TRANSIENTS] + 1 if transient else 0
     encode_final(coder, packet, plan, old, error, 0, end, channels)
     for band in range(end, BANDS):

@@ -60,7 +60,7 @@ _FINE_OFFSET = 21
 _FIRST_SHALLOW = 17
 
 
-@njit()
+@njit(inline="always")
 def find_capacities(plan: Any, channels: int, lm: int) -> None:
     """Set what each band can use at most."""
     for band in range(len(LOG2_WIDTHS)):
@@ -125,7 +125,7 @@ def code_boosts(
         Eighths of a bit of the frame that no boost has claimed.
     """
     budget = 8 * BIT * coder[SIZE]
-    first_logp = 6
+    first_logp: Any = np.int64(6)
     used = tell_eighths(coder)
     for band in range(start, end):
         bins = channels * (BAND_EDGES[band + 1] - BAND_EDGES[band]) << lm
@@ -146,7 +146,7 @@ def code_boosts(
     return budget
 
 
-@njit()
+@njit(inline="always")
 def _tilt(band: int, end: int, channels: int, lm: int, trim: int) -> Any:
     """What the trim adds to a band; single bins, whose energy says most of them, get a bit less."""
     width = BAND_EDGES[band + 1] - BAND_EDGES[band]
@@ -154,7 +154,7 @@ def _tilt(band: int, end: int, channels: int, lm: int, trim: int) -> Any:
     return tilt - channels * BIT if width << lm == 1 else tilt
 
 
-@njit()
+@njit(inline="always")
 def _static(band: int, quality: int, channels: int, lm: int, tilt: int) -> Any:
     """A band's share at a quality, tilted."""
     width = BAND_EDGES[band + 1] - BAND_EDGES[band]
@@ -181,7 +181,7 @@ def _demand(plan: Any, start: int, end: int, floor: int, step: int) -> Any:
     return total
 
 
-@njit()
+@njit(error_model="numpy")
 def _bracket(
     plan: Any, start: int, end: int, channels: int, lm: int, trim: int, total: int
 ) -> None:
@@ -216,7 +216,7 @@ def _bracket(
         plan[SPAN + band] = max(0, above + boost - below)
 
 
-@njit()
+@njit(inline="always")
 def _interpolate(plan: Any, start: int, end: int, floor: int, total: int) -> Any:
     """Go as far between the two qualities as ``total`` allows; return what that takes."""
     low, high = 0, 1 << _STEPS
@@ -239,7 +239,7 @@ def _interpolate(plan: Any, start: int, end: int, floor: int, total: int) -> Any
     return taken
 
 
-@njit()
+@njit(inline="always")
 def _worth_coding(
     band: int, start: int, lm: int, bits: int, width: int, previous: int, bandwidth: int
 ) -> Any:
@@ -257,7 +257,7 @@ def _worth_coding(
     return 1 if enough else 0
 
 
-@njit()
+@njit(inline="always")
 def _share_rest(plan: Any, start: int, coded: int, left: int) -> None:
     """Add what is left to the coded bands, evenly by bin, and the last few eighths from below."""
     bins = BAND_EDGES[coded] - BAND_EDGES[start]
@@ -270,7 +270,7 @@ def _share_rest(plan: Any, start: int, coded: int, left: int) -> None:
         left -= extra
 
 
-@njit()
+@njit(error_model="numpy")
 def _split_fine(plan: Any, start: int, end: int, channels: int, lm: int) -> None:
     """Split each band's bits into those that refine its energy and those for its shape."""
     coded, intensity, dual = plan[CODED], plan[INTENSITY], plan[DUAL]
@@ -321,7 +321,7 @@ def _split_fine(plan: Any, start: int, end: int, channels: int, lm: int) -> None
         plan[PRIORITY + band] = 1 if fine < 1 else 0
 
 
-@njit()
+@njit(error_model="numpy")
 def allocate(
     coder: Any,
     packet: Any,

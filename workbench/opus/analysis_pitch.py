@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 
 from workbench.opus.encoder_state import LARGEST
+from workbench.opus.tables import ONE, TWO
 
 __all__ = ["PAST", "ROOM", "WORK", "find_pitch"]
 
@@ -25,6 +26,8 @@ WORK = ROOM // 4 + 8 + LONGEST // 4 + 8
 SCORES = ROOM // 4 + 8
 # A coarse window has at least so many samples: short frames look back.
 LEAST_WINDOW = 480
+# Typed, as `ONE` is.
+_FOUR: Any = np.int64(4)
 
 
 @njit(error_model="numpy", fastmath={"reassoc", "contract"})
@@ -105,9 +108,9 @@ def find_pitch(raw: Any, channels: int, frame: int, last: int, work: Any) -> Any
     window = min(max(frame, LEAST_WINDOW), PAST + frame - LONGEST - 4)
     start = PAST + frame - window
     coarse = coarse_scores(raw, channels, frame, work)
-    best, most, gain = refine(raw, channels, start, window, 4 * coarse, 4)
+    best, most, gain = refine(raw, channels, start, window, 4 * coarse, _FOUR)
     if last > 0:
-        again, found, over = refine(raw, channels, start, window, last, 2)
+        again, found, over = refine(raw, channels, start, window, last, TWO)
         if found > most - np.float32(0.02):
             best, most, gain = again, found, over
     whole = best
@@ -115,7 +118,7 @@ def find_pitch(raw: Any, channels: int, frame: int, last: int, work: Any) -> Any
         lag = (2 * whole + parts) // (2 * parts)
         if lag < SHORTEST:
             break
-        part, found, over = refine(raw, channels, start, window, lag, 1)
+        part, found, over = refine(raw, channels, start, window, lag, ONE)
         needed = np.float32(0.85) if part >= 90 else np.float32(0.93)
         if found > needed * most:
             best, gain = part, over

@@ -14,7 +14,7 @@ from numba import njit
 
 from workbench.opus.bands import haar
 from workbench.opus.plan import TF
-from workbench.opus.tables import BAND_EDGES, BANDS, TF_ADJUSTMENTS
+from workbench.opus.tables import BAND_EDGES, BANDS, ONE, TF_ADJUSTMENTS, ZERO
 
 __all__ = ["choose_resolutions"]
 
@@ -42,14 +42,14 @@ def best_level(
     least = magnitude(work, n) * (np.float32(1) + bias * np.float32(lm if transient else 0))
     best = 0
     if transient and not narrow:
-        haar(work, 0, n >> lm, 1 << lm)
+        haar(work, ZERO, n >> lm, 1 << lm)
         found = magnitude(work, n) * (np.float32(1) + bias * np.float32(lm + 1))
         if found < least:
             least, best = found, -1
         for j in range(n):
             work[j] = shapes[at + j]
     for level in range(lm if transient or narrow else lm + 1):
-        haar(work, 0, n >> level, 1 << level)
+        haar(work, ZERO, n >> level, 1 << level)
         cost = lm - level - 1 if transient else level + 1
         found = magnitude(work, n) * (np.float32(1) + bias * np.float32(cost))
         if found < least:
@@ -120,10 +120,10 @@ def choose_resolutions(
             shapes, start + first, n, lm, transient == 1, narrow, bias, work
         )
     table[0, BANDS] = max(80, 20_480 // size + 2)
-    select = 0
+    select: int = ZERO
     if transient:
-        first_cost = course(end, lm, transient, 0, table)
-        if course(end, lm, transient, 1, table) < first_cost:
+        first_cost = course(end, lm, transient, ZERO, table)
+        if course(end, lm, transient, ONE, table) < first_cost:
             select = 1
     course(end, lm, transient, select, table)
     for band in range(end):

@@ -45,7 +45,7 @@ def cosine(angle: int) -> Any:
     return 32768 - square + _times(square, inner - 7651)
 
 
-@njit()
+@njit(inline="always")
 def _log_tangent(sine: int, cosine: int) -> Any:
     """log2 of the quotient, 11 bits behind the point."""
     sine_bits, cosine_bits = bit_length(sine), bit_length(cosine)
@@ -58,7 +58,7 @@ def _log_tangent(sine: int, cosine: int) -> Any:
     )
 
 
-@njit()
+@njit(inline="always")
 def lean(middle: int, side: int, n: int) -> Any:
     """Eighths of a bit that the first half, ``n`` bins, gets more; given gains of both."""
     return _times(n - 1 << 7, _log_tangent(side, middle))

@@ -37,7 +37,7 @@ from workbench.opus.periodicity import find_period
 from workbench.opus.postfilter import undo
 from workbench.opus.prediction import analyse, correlate, dot, find_filter, stabilise, synthesise
 from workbench.opus.synthesis import apply_energies, filter_pitch, finish, transform_back
-from workbench.opus.tables import BAND_EDGES, BANDS, SHORT_BLOCK
+from workbench.opus.tables import BAND_EDGES, BANDS, SHORT_BLOCK, ZERO
 
 __all__ = ["conceal", "resume"]
 
@@ -47,13 +47,15 @@ CONCEALED, MADE, REPEATED, AHEAD, TRUSTED = 16, 17, 18, 19, 20
 DECODED, BY_REPETITION, BY_NOISE = 0, 1, 2
 # Floats: each channel's predictor, last tap first.
 PREDICTOR = 8
-ORDER = 24
+# Typed, as others below: a literal in a call would have the function compiled once more for it.
+ORDER: Any = np.int64(24)
 
 # Repetition ends after 100 ms.
 LONGEST = 40
 # What is analysed, and its place in scratch: the samples, their windowed copy, the error.
-SPAN = 1024
-WINDOWED, CORRELATIONS = 0, SPAN
+SPAN: Any = np.int64(1024)
+WINDOWED: Any = np.int64(0)
+CORRELATIONS: Any = SPAN
 ERRORS = 0
 
 _ONE, _AGAIN = np.float32(1), np.float32(0.8)
@@ -61,7 +63,7 @@ _EXPLODED = np.float32(0.2)
 _FIRST_DECAY, _DECAY = np.float32(1.5), np.float32(0.5)
 
 
-@njit()
+@njit(inline="always")
 def learn(history: Any, at: int, floats: Any, predictor: int, scratch: Any) -> None:
     """Find the predictor of the `SPAN` samples before ``at``."""
     for i in range(SPAN):
@@ -77,7 +79,7 @@ def learn(history: Any, at: int, floats: Any, predictor: int, scratch: Any) -> N
         floats[predictor + k] = scratch[taps + ORDER - 1 - k]
 
 
-@njit(error_model="numpy")
+@njit(inline="always")
 def decay_of(scratch: Any, at: int, n: int) -> Any:
     """Root of the energy of the last ``n`` errors before ``at`` over that of the ``n`` before.
 
@@ -88,7 +90,7 @@ def decay_of(scratch: Any, at: int, n: int) -> Any:
     return np.sqrt(min(late, early) / early)
 
 
-@njit(error_model="numpy")
+@njit(inline="always")
 def restrain(history: Any, at: int, n: int, energy: Any) -> None:
     """Turn down ``n`` new samples that have more than the energy of what they repeat.
 
@@ -106,7 +108,7 @@ def restrain(history: Any, at: int, n: int, energy: Any) -> None:
             history[at + i] *= ratio
 
 
-@njit(error_model="numpy")
+@njit(inline="always")
 def repeat(
     history: Any,
     at: int,
@@ -151,7 +153,7 @@ def fold_ahead(numbers: Any, history: Any, floats: Any, scratch: Any, channels: 
     numbers[AHEAD] = 0
 
 
-@njit()
+@njit(inline="always")
 def resume(numbers: Any, history: Any, floats: Any, scratch: Any, channels: int) -> None:
     """Let a frame that was received follow; call it before the frame's samples are made."""
     if numbers[LOST] == 0:
@@ -161,7 +163,7 @@ def resume(numbers: Any, history: Any, floats: Any, scratch: Any, channels: int)
     numbers[CONCEALED], numbers[MADE] = 0, DECODED
 
 
-@njit()
+@njit(inline="always")
 def go_on(numbers: Any, history: Any, floats: Any, scratch: Any, channels: int, lm: int) -> None:
     """Write the next frame, and 120 samples ahead, by repetition."""
     here = numbers[HERE]
@@ -177,7 +179,7 @@ def go_on(numbers: Any, history: Any, floats: Any, scratch: Any, channels: int, 
     numbers[AHEAD] = 1
 
 
-@njit()
+@njit(inline="always")
 def fade_out(
     plan: Any,
     numbers: Any,
@@ -202,15 +204,15 @@ def fade_out(
             energies[of] = max(energies[BACKGROUND + of], energies[of] - decay)
             low, high = BAND_EDGES[band] << lm, BAND_EDGES[band + 1] << lm
             rescale(x, first + low, high - low, _ONE)
-        apply_energies(energies, x, end, channel, lm, 0)
-    transform_back(x, history, numbers, scratch, channels, channels, 0, lm)
+        apply_energies(energies, x, end, channel, lm, ZERO)
+    transform_back(x, history, numbers, scratch, channels, channels, ZERO, lm)
     numbers[PERIOD_NEXT], numbers[TAPSET_NEXT] = numbers[PERIOD], numbers[TAPSET]
     floats[GAIN_NEXT] = floats[GAIN]
     filter_pitch(history, numbers, floats, channels, lm)
     numbers[TRUSTED] = 0
 
 
-@njit()
+@njit(error_model="numpy")
 def conceal(
     plan: Any,
     numbers: Any,

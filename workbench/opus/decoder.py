@@ -133,8 +133,19 @@ def decode(state: Any, packet: Any, length: int, pcm: Any) -> Any:
             )
             resume(numbers, history, floats, scratch, channels)
             synthesise(
-                *(numbers, energies, x, history, floats, memory, scratch, coded, channels),
-                *(transient, lm, out, row),
+                numbers,
+                energies,
+                x,
+                history,
+                floats,
+                memory,
+                scratch,
+                coded,
+                channels,
+                transient,
+                lm,
+                out,
+                row,
             )
             final = coder[RANGE]
             plan[SEED] = final

@@ -99,10 +99,11 @@ def deemphasise_both(
     left: Any, left_at: int, right: Any, right_at: int, n: int, memory: Any, pcm: Any, row: int
 ) -> None:
     """`deemphasise` of two channels at once, which spares reading what the other one wrote."""
-    to = row * 2
+    channels: Any = np.int64(2)
+    to = row * channels
     first = min(n, 8)
-    past_left = serial(left, left_at, first, memory[0], pcm, to, 2)
-    past_right = serial(right, right_at, first, memory[1], pcm, to + 1, 2)
+    past_left = serial(left, left_at, first, memory[0], pcm, to, channels)
+    past_right = serial(right, right_at, first, memory[1], pcm, to + 1, channels)
     whole = n & ~7
     if whole > 8:
         a, b = simd.load(simd.f32x8, pcm, to), simd.load(simd.f32x8, pcm, to + 8)
@@ -117,8 +118,10 @@ def deemphasise_both(
         past_right = pcm[to + 2 * whole - 1] * FULL_SCALE
     rest = max(whole, 8)
     if n > rest:
-        past_left = serial(left, left_at + rest, n - rest, past_left, pcm, to + 2 * rest, 2)
-        past_right = serial(right, right_at + rest, n - rest, past_right, pcm, to + 2 * rest + 1, 2)
+        past_left = serial(left, left_at + rest, n - rest, past_left, pcm, to + 2 * rest, channels)
+        past_right = serial(
+            right, right_at + rest, n - rest, past_right, pcm, to + 2 * rest + 1, channels
+        )
     memory[0], memory[1] = past_left, past_right
 
 

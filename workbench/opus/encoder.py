@@ -48,7 +48,15 @@ from workbench.opus.range_coder import (
     finish_encoder,
     start_encoder,
 )
-from workbench.opus.tables import BANDS, DEEPEST_ENERGY, END_BANDS, SHORT_BLOCK
+from workbench.opus.tables import (
+    BANDS,
+    DEEPEST_ENERGY,
+    END_BANDS,
+    ONE,
+    SHORT_BLOCK,
+    TWO,
+    ZERO,
+)
 
 __all__ = ["MAX_BYTES", "encode", "final_range", "reset", "setup", "switch"]
 
@@ -62,6 +70,9 @@ STEREO_BPS = 18_000
 WIDER_BPS = (9_000, 12_000, 14_000)
 # A packet of less is its first byte alone: the decoder conceals the frame.
 LEAST_BYTES = 3
+# Typed, as `ONE` is. Minus log2 of how likely silence is.
+_RARE: Any = np.int64(15)
+_SHORT: Any = np.int64(SHORT_BLOCK)
 
 
 @njit()
@@ -122,7 +133,7 @@ def switch(state: Any, frame_size: int, bitrate_bps: int) -> None:
     bits = max(0, min(bitrate_bps, channels * MOST_BPS)) * frame_size // 48_000
     settings[BYTES] = max(1, min(MAX_BYTES, (bits + 4) // 8))
     # what headers of short frames take is lost for the sound
-    coded = 2 if channels == 2 and useful_rate(bitrate_bps, 2, settings[LM]) >= STEREO_BPS else 1
+    coded = 2 if channels == 2 and useful_rate(bitrate_bps, TWO, settings[LM]) >= STEREO_BPS else 1
     if coded != settings[CODED]:
         recode(state, coded)
     rate = useful_rate(bitrate_bps, coded, settings[LM])
@@ -182,14 +193,14 @@ def encode(state: Any, pcm: Any, packet: Any) -> int:
     bandwidth = max(0, (settings[END] - 15) >> 1)
     packet[0] = (16 + 4 * bandwidth + lm) << 3 | (settings[CODED] - 1) << 2
     if size < LEAST_BYTES:
-        filter_pitch(state, SHORT_BLOCK, 0, 0)
+        filter_pitch(state, _SHORT, ZERO, ZERO)
         coder[RANGE] = settings[GAIN] = 0
         keep_past(state)
         return 1
     start_encoder(coder, packet, 1, size - 1)
     if silent:
-        encode_bit(coder, packet, 1, 15)
-        filter_pitch(state, SHORT_BLOCK, 0, 0)
+        encode_bit(coder, packet, ONE, _RARE)
+        filter_pitch(state, _SHORT, ZERO, ZERO)
         for i in range(2 * BANDS):
             state[7][OLD, i] = DEEPEST_ENERGY
     else:

@@ -16,7 +16,7 @@ from workbench.opus.bands import haar
 from workbench.opus.encoder_partition import encode_angle, encode_partition, gains_of, tilt_of
 from workbench.opus.plan import BALANCE, CODED, DUAL, INTENSITY, SHAPE_BITS, TF
 from workbench.opus.range_coder import FIELDS, encode_bit, encode_bits, tell_eighths
-from workbench.opus.tables import BAND_EDGES, BANDS, LOG2_WIDTHS, SEQUENCIES
+from workbench.opus.tables import BAND_EDGES, BANDS, LOG2_WIDTHS, ONE, SEQUENCIES, TWO
 
 __all__ = ["SCRATCH", "encode_bands"]
 
@@ -71,7 +71,7 @@ def _encode_band(
 ) -> int:
     """Write one channel of a band; return what is left of the frame's eighths."""
     if n == 1:
-        return _encode_signs(coder, packet, x, at, at, 1, left)
+        return _encode_signs(coder, packet, x, at, at, ONE, left)
     long_block = blocks == 1
     each = n // blocks
     merged = max(0, change)
@@ -113,7 +113,7 @@ def _encode_signs(
         negative = 0
         if left >= 8:
             negative = 1 if x[at] < 0 else 0
-            encode_bits(coder, packet, negative, 1)
+            encode_bits(coder, packet, negative, ONE)
             left -= 8
         x[at] = np.float32(-1) if negative else np.float32(1)
     return left
@@ -198,7 +198,7 @@ def _encode_pair(
     ``rounding`` is 0 to round the angle to the nearest step, -1 down, 1 up.
     """
     if n == 1:
-        return _encode_signs(coder, packet, x, first, second, 2, left)
+        return _encode_signs(coder, packet, x, first, second, TWO, left)
     one, two = amplitude[band], amplitude[BANDS + band]
     if one < QUIET or two < QUIET:
         # a channel without sound has no shape of its own
@@ -207,7 +207,7 @@ def _encode_pair(
             x[target + j] = x[source + j]
     before = tell_eighths(coder)
     width = LOG2_WIDTHS[band] + (lm << 3)
-    levels = 1 if intensity else count_levels(n, bits, width, 1)
+    levels = 1 if intensity else count_levels(n, bits, width, ONE)
     true = _stereo_angle(x, first, second, n)
     angle = 0
     inverted = False
@@ -233,7 +233,7 @@ def _encode_pair(
                 x[second + j] = -x[second + j]
         _blend(x, first, second, n, one, two)
         if bits > 16 and left > 16:
-            encode_bit(coder, packet, 1 if inverted else 0, 2)
+            encode_bit(coder, packet, 1 if inverted else 0, TWO)
         else:
             inverted = False
     spent = tell_eighths(coder) - before
@@ -248,7 +248,7 @@ def _encode_pair(
         if sign_bits:
             # the smaller one is orthogonal to the larger one: one of two directions
             negative = x[large] * x[small + 1] - x[large + 1] * x[small] < 0
-            encode_bits(coder, packet, 1 if negative else 0, 1)
+            encode_bits(coder, packet, 1 if negative else 0, ONE)
         left = _encode_band(
             *(coder, packet, x, large, n, bits - sign_bits, blocks, lm, band, spread, change),
             *(left, careful, synthesise, np.float32(1), scratch, stack, gains, vector),

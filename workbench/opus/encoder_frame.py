@@ -58,7 +58,7 @@ from workbench.opus.range_coder import (
     tell,
     tell_eighths,
 )
-from workbench.opus.tables import BANDS, ICDF, SHORT_BLOCK, SPREAD, TAPSET, TRIM
+from workbench.opus.tables import BANDS, ICDF, ONE, SHORT_BLOCK, SPREAD, TAPSET, TRIM, ZERO
 
 __all__ = ["encode_frame"]
 
@@ -66,8 +66,15 @@ __all__ = ["encode_frame"]
 NORMAL = 2
 # What `unmasked` finds where something begins.
 SUDDEN = np.float32(200)
+# Typed, as `ONE` is. Of a bit, minus log2 of how likely a 1 is.
+_RARE: Any = np.int64(15)
+_EIGHTH: Any = np.int64(3)
+# Of the pitch filter: octaves of periods, bits of the gain.
+_OCTAVES: Any = np.int64(6)
+_GAIN_BITS: Any = np.int64(3)
 # Where the search of the trim begins, and how often boosts are moved.
-FIRST_TRIM, ROUNDS = 7, 4
+FIRST_TRIM: Any = np.int64(7)
+ROUNDS = 4
 
 
 @njit(error_model="numpy")
@@ -118,21 +125,21 @@ def encode_pitch(state: Any, packet: Any, found: Any) -> None:
             if abs(wish - old_gain) < np.float32(0.1):
                 wish = old_gain
             gain = max(1, min(8, np.int64(wish / GAIN_STEP + np.float32(0.5))))
-    before, after = filter_pitch(state, period, gain, 0)
+    before, after = filter_pitch(state, period, gain, ZERO)
     if gain > 0 and after > before:
         gain = 0
-        filter_pitch(state, period, 0, 0)
+        filter_pitch(state, period, ZERO, ZERO)
     settings[PERIOD], settings[GAIN], settings[TAPS] = period, gain, 0
     if not room:
         return
     if gain == 0:
-        encode_bit(coder, packet, 0, 1)
+        encode_bit(coder, packet, ZERO, ONE)
         return
-    encode_bit(coder, packet, 1, 1)
+    encode_bit(coder, packet, ONE, ONE)
     octave = bit_length(period + 1) - 5
-    encode_uint(coder, packet, octave, 6)
+    encode_uint(coder, packet, octave, _OCTAVES)
     encode_bits(coder, packet, period + 1 - (16 << octave), 4 + octave)
-    encode_bits(coder, packet, gain - 1, 3)
+    encode_bits(coder, packet, gain - 1, _GAIN_BITS)
     encode_icdf(coder, packet, 0, ICDF, TAPSET, 2)
 
 
@@ -212,7 +219,7 @@ def encode_frame(state: Any, packet: Any) -> None:
     amplitude = levels[AMPLITUDE]
     budget = 8 * size
     rate = equivalent_rate(settings)
-    encode_bit(coder, packet, 0, 15)
+    encode_bit(coder, packet, ZERO, _RARE)
     if channels == 1:
         # a decoder goes on from the louder of two channels
         for band in range(BANDS):
@@ -230,7 +237,7 @@ def encode_frame(state: Any, packet: Any) -> None:
         measure(spectrum, start, lm, end, amplitude, energy, channel)
         normalise_bands(spectrum, start, lm, end, amplitude, channel, shapes)
     if may_be_short:
-        encode_bit(coder, packet, short, 3)
+        encode_bit(coder, packet, short, _EIGHTH)
 
     select = 0
     if size >= 15 * channels:
@@ -243,10 +250,10 @@ def encode_frame(state: Any, packet: Any) -> None:
             plan[TF + band] = short
     intra = 0
     if tell(coder) + 3 <= budget:
-        anew = coarse_bits(energy, old, channels, end, lm, 1)
-        if anew < coarse_bits(energy, old, channels, end, lm, 0):
+        anew = coarse_bits(energy, old, channels, end, lm, ONE)
+        if anew < coarse_bits(energy, old, channels, end, lm, ZERO):
             intra = 1
-        encode_bit(coder, packet, intra, 3)
+        encode_bit(coder, packet, intra, _EIGHTH)
     fall: Any = np.float32(min(16.0, 0.125 * size))
     encode_coarse(coder, packet, energy, old, error, 0, end, channels, lm, intra, fall)
     code_resolutions(coder, packet, 1, plan, 0, end, short, lm, select)
@@ -271,7 +278,7 @@ def encode_frame(state: Any, packet: Any) -> None:
     )
     if reserve:
         first = 1 if settings[TRANSIENTS] < 2 else 0
-        encode_bits(coder, packet, first, 1)
+        encode_bits(coder, packet, first, ONE)
     settings[TRANSIENTS] = settings[TRANSIENTS] + 1 if transient else 0
     encode_final(coder, packet, plan, old, error, 0, end, channels)
     for band in range(end, BANDS):

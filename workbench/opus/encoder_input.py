@@ -27,9 +27,12 @@ from workbench.opus.encoder_state import (
 from workbench.opus.mdct import OVERLAP, WINDOW
 from workbench.opus.postfilter import TAPS as WEIGHTS
 from workbench.opus.postfilter import undo
+from workbench.opus.tables import ONE, ZERO
 
 __all__ = ["GAIN_STEP", "ROOM", "filter_pitch", "keep_past", "recode", "take_samples", "transform"]
 
+# Typed, as `ONE` is.
+_OVERLAP: Any = np.int64(OVERLAP)
 # Room of a channel: the overlap that stays from the frame before, and a frame.
 ROOM = OVERLAP + LARGEST
 # Samples are coded as if full scale were this.
@@ -95,7 +98,7 @@ def filter_pitch(state: Any, period: int, gain: int, taps: int) -> Any:
     before, after = np.float32(0), np.float32(0)
     for channel in range(settings[CODED]):
         at, to = channel * RAW + PAST, channel * ROOM + OVERLAP
-        undo(raw, at, OVERLAP, old_period, old_gain, old_taps, signal, to)
+        undo(raw, at, _OVERLAP, old_period, old_gain, old_taps, signal, to)
         for i in range(OVERLAP):
             j = at + i - period
             value = raw[j] * WEIGHTS[taps, 0] + (raw[j - 1] + raw[j + 1]) * WEIGHTS[taps, 1]
@@ -153,9 +156,9 @@ def transform(state: Any, blocks: int) -> None:
     for channel in range(settings[CODED]):
         at = channel * ROOM
         if blocks == 1:
-            mdct.forward(signal, at, settings[LM], spectrum, channel * frame, 1, scratch)
+            mdct.forward(signal, at, settings[LM], spectrum, channel * frame, ONE, scratch)
         else:
             for block in range(blocks):
                 start = at + block * OVERLAP
                 first = channel * frame + block
-                mdct.forward(signal, start, 0, spectrum, first, blocks, scratch)
+                mdct.forward(signal, start, ZERO, spectrum, first, blocks, scratch)

@@ -21,7 +21,7 @@ from workbench.opus import pvq, pvq_rates
 from workbench.opus.angles import RIGHT_ANGLE, cosine, count_levels, lean
 from workbench.opus.range_coder import encode_range, encode_uint, tell_eighths
 from workbench.opus.spreading import TURNS, spread_out, turn
-from workbench.opus.tables import LOG2_WIDTHS
+from workbench.opus.tables import LOG2_WIDTHS, ONE, ZERO
 
 __all__ = [
     "STACK",
@@ -112,7 +112,7 @@ def gather_pulses(x: Any, at: int, n: int, blocks: int, pulses: int, spread: int
         while (stride * stride + stride) * blocks + (blocks >> 2) < n:
             stride += 1
     for start in range(at, at + n, size):
-        turn(x, start, size, 1, cosine, -sine)
+        turn(x, start, size, ONE, cosine, -sine)
         if stride > 0:
             turn(x, start, size, stride, sine, -cosine)
 
@@ -218,7 +218,7 @@ def encode_partition(
         Eighths of a bit left for the rest of the frame.
     """
     depth = 0
-    _push(stack, 0, start, size, budget, all_blocks, frame_lm)
+    _push(stack, ZERO, start, size, budget, all_blocks, frame_lm)
     gains[0] = all_gain
     while depth >= 0:
         at, n, bits = stack[depth, AT], stack[depth, N], stack[depth, BITS]
@@ -235,7 +235,7 @@ def encode_partition(
         if phase == 0:
             before = tell_eighths(coder)
             width = LOG2_WIDTHS[band] + ((lm - 1) << 3)
-            levels = count_levels(half, bits, width, 0)
+            levels = count_levels(half, bits, width, ZERO)
             true = angle_between(x, at, at + half, half)
             angle = 0
             if levels > 1:

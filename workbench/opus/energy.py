@@ -37,7 +37,9 @@ from workbench.opus.tables import (
     ICDF,
     LAPLACE,
     MAX_FINE_BITS,
+    ONE,
     SMALL_ENERGY,
+    TWO,
 )
 
 __all__ = [
@@ -60,9 +62,7 @@ EARLIER = 2 * 2 * BANDS
 BACKGROUND = 3 * 2 * BANDS
 ENERGIES = 4 * 2 * BANDS
 
-# A literal in a call would have the function compiled once more for it.
-_ONE: Any = np.int64(1)
-_TWO: Any = np.int64(2)
+# Typed, as `ONE` is.
 _SMALL: Any = np.int64(SMALL_ENERGY)
 # What prediction starts from at least.
 _FLOOR = np.float32(-9.0)
@@ -72,7 +72,7 @@ _LOWEST = np.float32(-20.0)
 _HALF = np.float32(0.5)
 
 
-@njit()
+@njit(inline="always")
 def allow_for_loss(energies: Any, start: int, end: int, lm: int, missing: int) -> None:
     """Make the energies that the next frame is predicted from safe after frames were lost.
 
@@ -110,10 +110,10 @@ def decode_coarse(
             if room >= 15:
                 steps = decode_laplace(coder, packet, zero, decay)
             elif room >= 2:
-                folded = decode_icdf(coder, packet, ICDF, _SMALL, _TWO)
+                folded = decode_icdf(coder, packet, ICDF, _SMALL, TWO)
                 steps = (folded >> 1) ^ -(folded & 1)
             elif room >= 1:
-                steps = -decode_bit(coder, packet, _ONE)
+                steps = -decode_bit(coder, packet, ONE)
             else:
                 steps = -1
             at = channel * BANDS + band
@@ -177,10 +177,10 @@ def encode_coarse(
             elif room >= 2:
                 steps = max(-1, min(steps, 1))
                 folded = -2 * steps - 1 if steps < 0 else 2 * steps
-                encode_icdf(coder, packet, folded, ICDF, SMALL_ENERGY, 2)
+                encode_icdf(coder, packet, folded, ICDF, SMALL_ENERGY, TWO)
             elif room >= 1:
                 steps = max(-1, min(steps, 0))
-                encode_bit(coder, packet, -steps, 1)
+                encode_bit(coder, packet, -steps, ONE)
             else:
                 steps = -1
             step = np.float32(steps)
@@ -199,7 +199,7 @@ def _offset(number: int, bits: int) -> Any:
     return (np.float32(number) + _HALF) * np.float32(1 << (14 - bits)) / np.float32(16384) - _HALF
 
 
-@njit()
+@njit(inline="always")
 def decode_fine(
     coder: Any, packet: Any, plan: Any, energies: Any, start: int, end: int, channels: int
 ) -> None:
@@ -236,7 +236,7 @@ def encode_fine(
                 errors[at] -= _offset(number, bits)
 
 
-@njit()
+@njit(inline="always")
 def decode_final(
     coder: Any, packet: Any, plan: Any, energies: Any, start: int, end: int, channels: int
 ) -> None:
@@ -247,7 +247,7 @@ def decode_final(
             bits = plan[FINE_BITS + band]
             if left >= channels and bits < MAX_FINE_BITS and plan[PRIORITY + band] == priority:
                 for channel in range(channels):
-                    upper = np.float32(decode_bits(coder, packet, _ONE))
+                    upper = np.float32(decode_bits(coder, packet, ONE))
                     step = (upper - _HALF) * np.float32(1 << (13 - bits)) / np.float32(16384)
                     energies[channel * BANDS + band] += step
                 left -= channels
@@ -273,7 +273,7 @@ def encode_final(
                 for channel in range(channels):
                     at = channel * BANDS + band
                     upper = 0 if errors[at] < 0 else 1
-                    encode_bits(coder, packet, upper, 1)
+                    encode_bits(coder, packet, upper, ONE)
                     step = (np.float32(upper) - _HALF) * np.float32(1 << (13 - bits))
                     step /= np.float32(16384)
                     energies[at] += step

@@ -67,7 +67,7 @@ COLUMN_REAL, COLUMN_IMAG = COLUMNS.real.copy(), COLUMNS.imag.copy()
 ROW_REAL, ROW_IMAG = ROWS.real.copy(), ROWS.imag.copy()
 
 
-@njit(fastmath={"contract"})
+@njit(inline="always")
 def threes(work: Any, columns: int, stride: int) -> None:
     """First factor of 15: rows t, t + 5, t + 10 (mod 15), from input order to padded rows."""
     for b in range(5):
@@ -100,7 +100,7 @@ def put_turned(work: Any, at: int, x: Any, y: Any, twiddle: int) -> None:
     simd.store(work, at + PART, x * s + y * c)
 
 
-@njit(fastmath={"contract"})
+@njit(inline="always")
 def fives(work: Any, stride: int, twiddles: int) -> None:
     """Second factor of 15, in place: rows t, t + 3, ... t + 12 (mod 15); then the twiddles."""
     for a in range(3):
@@ -156,7 +156,7 @@ def exchange(work: Any, source: int, to: int, stride: int, rows: Any) -> None:
     simd.store(work, to + 112, t[7])
 
 
-@njit()
+@njit(inline="always")
 def turn(work: Any, stride: int) -> None:
     """Transpose: results 0 to 7 and 7 to 14 of each column become a row of 16."""
     for column in range(0, stride, 8):
@@ -166,7 +166,7 @@ def turn(work: Any, stride: int) -> None:
             exchange(work, source, to + 8, stride, (11, 4, 12, 5, 13, 6, 14, 7))
 
 
-@njit(fastmath={"contract"})
+@njit(inline="always")
 def twos(work: Any) -> None:
     """Transform rows r, r + 4 in place, r = 0 to 3."""
     for i in range(0, 64, 8):
@@ -199,7 +199,7 @@ def load_four(work: Any, i: int, step: int) -> Any:
     )
 
 
-@njit(fastmath={"contract"})
+@njit(inline="always")
 def fours(work: Any) -> None:
     """Transform rows r, r + 4, r + 8, r + 12 in place, r = 0 to 3."""
     for i in range(0, 64, 8):
@@ -223,7 +223,7 @@ def put_both(work: Any, i: int, a: Any, b: Any, c: Any, d: Any) -> None:
     simd.store(work, i + 256 + PART, b - d)
 
 
-@njit(fastmath={"contract"})
+@njit(inline="always")
 def eights(work: Any) -> None:
     """Transform rows r, r + 4, ... r + 28 in place, r = 0 to 3."""
     for i in range(0, 64, 8):
@@ -238,7 +238,7 @@ def eights(work: Any) -> None:
         put_both(work, i + 192, g, h, (q + r) * -ROOT_HALF, (q - r) * ROOT_HALF)
 
 
-@njit(fastmath={"contract"})
+@njit(inline="always")
 def last_fours(work: Any, radix: int, twiddles: int) -> None:
     """Transform rows 4 q to 4 q + 3 into result rows q, q + R, q + 2 R, q + 3 R of 15."""
     for q in range(radix):
@@ -271,7 +271,7 @@ def last_fours(work: Any, radix: int, twiddles: int) -> None:
             simd.store(work, i + 3 * step + PART, h)
 
 
-@njit()
+@njit(fastmath={"contract"})
 def transform(work: Any, lm: int) -> None:
     """``X[k] = sum over j of x[j] exp(2 pi i j k / n)``, n = 60 << lm; nothing is scaled.
 

@@ -30,8 +30,9 @@ __all__ = [
 
 OVERLAP = 120
 # What the Fourier transform needs, and a block in natural order.
-BLOCK = FOURIER_SCRATCH
-SCRATCH = BLOCK + 960
+# Typed: a literal in a call would compile the function once more for it.
+BLOCK: Any = np.int64(FOURIER_SCRATCH)
+SCRATCH = int(BLOCK) + 960
 # Where the Fourier transform leaves its result.
 RESULT = 2 * PART
 
@@ -113,7 +114,7 @@ def overlap(out: Any, at: int) -> None:
         out[at + 119 - i] = a * rise + b * fall
 
 
-@njit()
+@njit(inline="always")
 def inverse(spectrum: Any, first: int, step: int, lm: int, out: Any, at: int, scratch: Any) -> None:
     """Samples of one block, overlapped with the one before.
 

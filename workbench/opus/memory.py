@@ -62,7 +62,7 @@ FLOATS = 64
 SCRATCH = 4096
 
 
-@njit()
+@njit(inline="always")
 def create(channels: int, frame_size: int) -> Any:
     """Make a decoder's arrays, and put both arguments behind them.
 
@@ -87,7 +87,7 @@ def create(channels: int, frame_size: int) -> Any:
     return state
 
 
-@njit()
+@njit(inline="always")
 def forget(state: Any) -> None:
     """Put everything back to where it was when it was made."""
     plan, numbers, energies = state[1], state[2], state[4]

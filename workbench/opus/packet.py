@@ -43,14 +43,14 @@ MAX_FRAME_BYTES = 1275
 _MAX_SAMPLES = 5760
 
 
-@njit()
+@njit(inline="always")
 def mode(toc: int) -> int:
     """`SILK`, `HYBRID` or `CELT`, of a table-of-contents byte (section 3.1, table 2)."""
     config = toc >> 3
     return SILK if config < 12 else HYBRID if config < 16 else CELT
 
 
-@njit()
+@njit(inline="always")
 def bandwidth(toc: int) -> int:
     """0 to 4: narrow-, medium-, wide-, super-wide- and fullband (section 3.1, table 2)."""
     config = toc >> 3
@@ -62,13 +62,13 @@ def bandwidth(toc: int) -> int:
     return group + 1 if group > 0 else 0
 
 
-@njit()
+@njit(inline="always")
 def channels(toc: int) -> int:
     """Channels that the frames hold, 1 or 2."""
     return 1 + (toc >> 2 & 1)
 
 
-@njit()
+@njit(inline="always")
 def frame_samples(toc: int) -> int:
     """Samples of a frame a channel, at 48 kHz (section 3.1, table 2)."""
     config = toc >> 3

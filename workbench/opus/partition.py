@@ -61,7 +61,7 @@ def rescale(x: Any, at: int, n: int, gain: Any) -> None:
         x[j] *= factor
 
 
-@njit()
+@njit(inline="always")
 def make_noise(plan: Any, x: Any, at: int, n: int) -> None:
     """Fill ``x[at:at + n]`` with noise of any norm."""
     seed = plan[SEED]

@@ -19,22 +19,25 @@ __all__ = ["LONGEST", "LOOK_BACK", "SCRATCH", "SHORTEST", "find_period"]
 
 LOOK_BACK = 2048
 SHORTEST, LONGEST = 100, 720
-ORDER = 4
+# Typed, as others below: a literal in a call would have the function compiled once more for it.
+ORDER: Any = np.int64(4)
 
 # On half the samples: where the latest part starts, its length, and the least lag.
-HALF = LOOK_BACK // 2
+HALF: Any = np.int64(LOOK_BACK // 2)
 NEWEST, LENGTH = LONGEST // 2, HALF - LONGEST // 2
-PLACES = (LONGEST - SHORTEST) // 2
+PLACES: Any = np.int64((LONGEST - SHORTEST) // 2)
 
 # In scratch: half the samples, then a fourth of them; half of them whitened; for each place a score
 # and a correlation; the whitening filter.
-RAW = FOURTH = 0
+RAW: Any = np.int64(0)
+FOURTH: Any = RAW
 WHITE = HALF
 SCORES = 2 * HALF
 CORRELATIONS = SCORES + PLACES
 SMALL = CORRELATIONS + PLACES
 SCRATCH = SMALL + 16
 
+_NONE: Any = np.int64(-1)
 # The predictor's poles move inwards, and a zero tilts what is left towards low frequencies.
 _SHRINK, _ZERO = np.float32(0.9), np.float32(0.8)
 _QUARTER, _MIDDLE = np.float32(0.25), np.float32(0.5)
@@ -100,7 +103,7 @@ def best(scratch: Any, places: int, but: int) -> Any:
     return found
 
 
-@njit()
+@njit(inline="always")
 def leaning(scratch: Any, place: int) -> Any:
     """1 or -1 if the maximum lies nearer to the next or the last place, else 0."""
     if place <= 0 or place >= PLACES - 1:
@@ -141,7 +144,7 @@ def find_period(history: Any, ends: int, apart: int, channels: int, scratch: Any
         correlation = dot(scratch, FOURTH + NEWEST // 2, scratch, FOURTH + place, n)
         scratch[CORRELATIONS + place] = correlation
     rate(scratch, scratch, FOURTH, n, places)
-    first = best(scratch, places, -1)
+    first = best(scratch, places, _NONE)
     # where nothing correlates, the longest period
     first, second = 2 * max(first, 0), 2 * max(best(scratch, places, first), 0)
     for place in range(PLACES):
@@ -151,5 +154,5 @@ def find_period(history: Any, ends: int, apart: int, channels: int, scratch: Any
             correlation = max(correlation, np.float32(-1))
         scratch[CORRELATIONS + place] = correlation
     rate(scratch, scratch, WHITE, LENGTH, PLACES)
-    place = max(best(scratch, PLACES, -1), 0)
+    place = max(best(scratch, PLACES, _NONE), 0)
     return LONGEST - 2 * place + leaning(scratch, place)

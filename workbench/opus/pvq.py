@@ -96,13 +96,13 @@ _ONE, _TWO, _FOUR, _ROW, _PAD = (np.uint64(number) for number in (1, 2, 4, ROW, 
 _AHEAD = np.uint64(7)
 
 
-@njit(error_model="numpy")
+@njit(inline="always")
 def first(n: int, r: int) -> Any:
     """Index of the first vector of n entries, u64, whose last n - 1 have ``r`` pulses."""
     return np.uint64(FIRST[np.uint64(min(n, r) * ROW + PAD + max(n, r))])
 
 
-@njit(error_model="numpy")
+@njit(inline="always")
 def size(n: int, k: int) -> Any:
     """V(n, k) as u32, or 0 where there is no codebook (n 1..176, k 0.., 32 bits)."""
     if n < 1 or n > LARGEST_N or k < 0 or k > MOST_PULSES[np.uint64(n)]:
@@ -110,7 +110,7 @@ def size(n: int, k: int) -> Any:
     return np.uint32(first(n, k) + first(n, k + 1))
 
 
-@njit(error_model="numpy")
+@njit(inline="always")
 def _above(place: Any, left: Any) -> Any:
     """How many of the seven numbers up to ``FIRST[place]`` lie above an index."""
     index = np.uint32(left)

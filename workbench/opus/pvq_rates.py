@@ -45,7 +45,7 @@ STEP_ROOM = 258
 NEVER = 32_767
 
 
-@njit(error_model="numpy")
+@njit(inline="always")
 def pulses_of(step: int) -> Any:
     """Pulses of a step.
 
@@ -133,7 +133,7 @@ def tables() -> tuple[NDArray[Any], ...]:
 PARTITIONS, WHOLE_UP_TO, LARGEST_STEPS, COSTS, STEPS = tables()
 
 
-@njit(error_model="numpy")
+@njit(inline="always")
 def row_of(band: int, lm: int) -> Any:
     """Row of the tables for a partition: ``band`` 0..20, ``lm`` -1..3."""
     return np.int64(PARTITIONS[np.uint64((lm + 1) * BANDS + band)])
@@ -145,20 +145,20 @@ def largest_step(row: int) -> Any:
     return np.int64(LARGEST_STEPS[np.uint64(row)])
 
 
-@njit(error_model="numpy")
+@njit(inline="always")
 def cost(row: int, step: int) -> Any:
     """Eighths of a bit that an index costs; ``step`` up to the row's largest."""
     return np.int64(COSTS[np.uint64(row * COST_ROOM + step)])
 
 
-@njit(error_model="numpy")
+@njit(inline="always")
 def step_for(row: int, budget: int) -> Any:
     """Step whose cost is nearest to a budget in eighths of a bit, of two the cheaper one."""
     within = min(max(budget, 0), STEP_ROOM - 1)
     return np.int64(STEPS[np.uint64(row * STEP_ROOM + within)])
 
 
-@njit(error_model="numpy")
+@njit(inline="always")
 def splits(band: int, lm: int, budget: int) -> Any:
     """Whether a partition is split: its budget is 1.5 bits above what its largest codebook costs.
 

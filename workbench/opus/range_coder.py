@@ -17,6 +17,8 @@ import numpy as np
 from numba import njit
 from numba.cpython.unsafe.numbers import leading_zeros
 
+from workbench.opus.tables import ZERO
+
 __all__ = [
     "FAULT",
     "FIELDS",
@@ -78,6 +80,7 @@ _TOP = 1 << 31
 _UINT_BITS = 8
 # Energies this far from zero can be coded in either direction whatever the decay.
 _LAPLACE_REACH = 16
+_LAPLACE_TOTAL: Any = np.int64(32768)
 
 
 @njit(inline="always")
@@ -277,7 +280,7 @@ def decode_laplace(coder: Any, packet: Any, zero: int, decay: int) -> int:
             number = -number
         else:
             low += counts
-    take_range(coder, packet, low, min(low + counts, 32768), 32768)
+    take_range(coder, packet, low, min(low + counts, _LAPLACE_TOTAL), _LAPLACE_TOTAL)
     return number
 
 
@@ -414,7 +417,7 @@ def encode_laplace(coder: Any, packet: Any, number: int, zero: int, decay: int) 
         The number written: nearer to zero where ``number`` lies beyond all counts.
     """
     if number == 0:
-        _narrow(coder, packet, coder[RANGE] >> 15, 0, zero, 32768)
+        _narrow(coder, packet, coder[RANGE] >> 15, ZERO, zero, _LAPLACE_TOTAL)
         return 0
     negative = 1 if number < 0 else 0
     magnitude = -number if negative else number
@@ -434,7 +437,7 @@ def encode_laplace(coder: Any, packet: Any, number: int, zero: int, decay: int) 
         counts = min(1, 32768 - low)
         reached += steps
     magnitude = reached
-    _narrow(coder, packet, coder[RANGE] >> 15, low, low + counts, 32768)
+    _narrow(coder, packet, coder[RANGE] >> 15, low, low + counts, _LAPLACE_TOTAL)
     return -magnitude if negative else magnitude
 
 
@@ -466,7 +469,7 @@ def finish_encoder(coder: Any, packet: Any) -> None:
         end = end << 8 & _TOP - 1
         length -= 8
     if coder[HELD] >= 0 or coder[CARRYING] > 0:
-        _carry_out(coder, packet, 0)
+        _carry_out(coder, packet, ZERO)
     window, ready = coder[WINDOW], coder[WINDOW_BITS]
     while ready >= 8:
         _put_back(coder, packet, window & 255)

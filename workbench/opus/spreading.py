@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from workbench.opus.tables import SPREAD_FACTORS
+from workbench.opus.tables import ONE, SPREAD_FACTORS
 
 __all__ = ["TURNS", "spread_out", "turn"]
 
@@ -58,4 +58,4 @@ def spread_out(x: Any, at: int, n: int, blocks: int, pulses: int, spread: int) -
     for start in range(at, at + n, size):
         if stride > 0:
             turn(x, start, size, stride, sine, cosine)
-        turn(x, start, size, 1, cosine, sine)
+        turn(x, start, size, ONE, cosine, sine)

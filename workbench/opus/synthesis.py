@@ -29,7 +29,15 @@ from workbench.opus.memory import (
     TAPSET_NEXT,
 )
 from workbench.opus.postfilter import comb
-from workbench.opus.tables import BAND_EDGES, BANDS, DEEPEST_ENERGY, MEAN_ENERGIES, SHORT_BLOCK
+from workbench.opus.tables import (
+    BAND_EDGES,
+    BANDS,
+    DEEPEST_ENERGY,
+    MEAN_ENERGIES,
+    ONE,
+    SHORT_BLOCK,
+    ZERO,
+)
 
 __all__ = [
     "apply_energies",
@@ -41,9 +49,7 @@ __all__ = [
     "transform_back",
 ]
 
-# A literal in a call would have the function compiled once more for it.
-_NONE: Any = np.int64(0)
-_ONE: Any = np.int64(1)
+# Typed, as `ZERO` and `ONE` are.
 _SHORT: Any = np.int64(SHORT_BLOCK)
 # log2 of an amplitude at most (RFC 8251, section 7).
 _LOUDEST = np.float32(32.0)
@@ -52,7 +58,7 @@ _HALF = np.float32(0.5)
 _RISE = np.float32(0.001)
 
 
-@njit()
+@njit(inline="always")
 def make_room(numbers: Any, history: Any, channels: int) -> None:
     """Move the past to the front of the history when the next frame might not fit behind it."""
     here = numbers[HERE]
@@ -78,7 +84,7 @@ def apply_energies(energies: Any, x: Any, end: int, channel: int, lm: int, silen
         x[j] = 0
 
 
-@njit()
+@njit(inline="always")
 def transform_back(
     x: Any,
     history: Any,
@@ -102,9 +108,9 @@ def transform_back(
         if transient:
             for block in range(1 << lm):
                 place = at + SHORT_BLOCK * block
-                inverse(x, first + block, 1 << lm, _NONE, history, place, scratch)
+                inverse(x, first + block, 1 << lm, ZERO, history, place, scratch)
         else:
-            inverse(x, first, _ONE, lm, history, at, scratch)
+            inverse(x, first, ONE, lm, history, at, scratch)
 
 
 @njit()
@@ -140,11 +146,11 @@ def finish(
     if channels == 2:
         deemphasise_both(history, at, history, HISTORY + at, SHORT_BLOCK << lm, memory, out, row)
     else:
-        deemphasise(history, at, SHORT_BLOCK << lm, memory, _NONE, out, row, _ONE)
+        deemphasise(history, at, SHORT_BLOCK << lm, memory, ZERO, out, row, ONE)
     numbers[HERE] = at + (SHORT_BLOCK << lm)
 
 
-@njit()
+@njit(inline="always")
 def remember(energies: Any, numbers: Any, coded: int, transient: int, lm: int) -> None:
     """Keep a decoded frame's energies for the next ones."""
     end = numbers[END]
@@ -165,7 +171,7 @@ def remember(energies: Any, numbers: Any, coded: int, transient: int, lm: int) -
     numbers[LOST] = 0
 
 
-@njit()
+@njit(inline="always")
 def synthesise(
     numbers: Any,
     energies: Any,

@@ -7,6 +7,8 @@ formula, the formula is here. A "band" is one of 21; ``lm`` is log2(frame size /
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "LOG2_WIDTHS",
     "MAX_FINE_BITS",
     "MEAN_ENERGIES",
+    "ONE",
     "QUALITIES",
     "SEQUENCIES",
     "SHORT_BLOCK",
@@ -35,7 +38,14 @@ __all__ = [
     "TAPSET",
     "TF_ADJUSTMENTS",
     "TRIM",
+    "TWO",
+    "ZERO",
 ]
+
+# Typed: a literal in a call would have the function compiled once more for it.
+ZERO: Any = np.int64(0)
+ONE: Any = np.int64(1)
+TWO: Any = np.int64(2)
 
 # Samples of the shortest transform, 2.5 ms; the overlap of windows is as long.
 SHORT_BLOCK = 120
