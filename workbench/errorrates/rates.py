@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench import contest, gate, stats
+from workbench import contest, gate, patience, stats
 from workbench.errorrates import neutral, pooled
 from workbench.errorrates.verdicts import Found
 from workbench.stats import Calibration, Estimate
@@ -149,7 +149,7 @@ def decide(
             clock_gap=0.0,
             combos=(),
         )
-        if gate.settled(found, calibration, simpler=False, most=len(forms)):
+        if patience.settled(found, calibration, simpler=False, most=len(forms)):
             return gate.is_faster(found, calibration), n
     return False, len(forms)
 
