@@ -54,7 +54,7 @@ from workbench.callsites import (
 )
 from workbench.callsites.full_text_lists import LISTS, SCRATCH
 from workbench.targets import Workload, specialise
-from workbench.upstreams.lance import full_text, site_folder
+from workbench.upstreams.lance import corpora, full_text, inverted, site_folder
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -282,11 +282,11 @@ def _dataset(folder: Path) -> Any:
 
 def _build(folder: Path, documents: int) -> None:
     """Corpus, index, and as .npy files what the queries need of them."""
-    corpus = full_text.zipf_corpus(np.random.default_rng(SEED), documents)
+    corpus = corpora.zipf_corpus(np.random.default_rng(SEED), documents)
     full_text.build_index(folder, corpus)
     met = np.flatnonzero(np.bincount(corpus.tokens))
     ranks = met[np.unique(np.geomspace(1, len(met), QUERY_RANKS).astype(np.int64) - 1)]
-    postings = full_text.read_postings(folder, full_text.token_ids(corpus), ranks)
-    full_text.check_postings(postings, corpus)
+    postings = inverted.read_postings(folder, corpora.token_ids(corpus), ranks)
+    inverted.check_postings(postings, corpus)
     for name in ("ranks", *full_text_lists.INDEX, "lengths", "average_length"):
         np.save(folder / f"{name}.npy", getattr(postings, name))
