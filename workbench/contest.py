@@ -14,13 +14,7 @@ from workbench.arena import Arena
 from workbench.child import pinned_to
 from workbench.duel import Duel, Requests
 from workbench.gate import Footprint
-from workbench.judge import (
-    CANDIDATE,
-    INCUMBENT,
-    UPSTREAM,
-    Bench,
-    blame,
-)
+from workbench.judge import CANDIDATE, INCUMBENT, UPSTREAM, Bench, blame
 from workbench.lane import MAX_BATCH, Lane, Plan
 from workbench.sandbox import LAYERS
 from workbench.stats import Blocks

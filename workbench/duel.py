@@ -10,15 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench import oracles
-from workbench.judge import (
-    CANDIDATE,
-    INCUMBENT,
-    UPSTREAM,
-    Bench,
-    agree,
-    blame,
-    truth,
-)
+from workbench.judge import CANDIDATE, INCUMBENT, UPSTREAM, Bench, agree, blame, truth
 from workbench.lane import MAX_BATCH, Lane, Plan
 from workbench.oracles import Mismatch
 from workbench.stats import Blocks

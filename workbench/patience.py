@@ -7,14 +7,7 @@ import dataclasses
 import math
 import statistics
 
-from workbench.gate import (
-    Verdict,
-    cannot_be_faster,
-    forms,
-    is_equivalent,
-    is_faster,
-    is_slower,
-)
+from workbench.gate import Verdict, cannot_be_faster, forms, is_equivalent, is_faster, is_slower
 from workbench.stats import MIN_CROSSOVERS, Calibration, Estimate, width_after
 
 # A change is given up when even this many standard errors more would not get it kept.

@@ -24,7 +24,7 @@ _MODULES = {
     "posting_seek": "postings",
     "pq_cosine": "ivf_pq",
     "pq_dot": "ivf_pq",
-    "pq_encode": "encoding",
+    "pq_encode": "pq_encoding",
     "pq_l2": "ivf_pq",
     "pq_l2_u8": "ivf_pq",
     "predicate": "filtered",
