@@ -95,12 +95,6 @@ def table(found: Sequence[Found]) -> list[Line]:
     return [line([r for r in found if (r.condition, spell(r.variant)) == p]) for p in places]
 
 
-def by_kernel(found: Sequence[Found]) -> dict[str, list[Line]]:
-    """`table` of each kernel alone."""
-    names = list(dict.fromkeys(row.kernel for row in found))
-    return {name: table([row for row in found if row.kernel == name]) for name in names}
-
-
 def spell(variant: str) -> str:
     """Neutral edits are told apart in the file, and counted together."""
     return NEUTRAL if variant in neutral.EDITS else variant
