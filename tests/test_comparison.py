@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from workbench import comparison, contest, gate, stats
+from workbench import comparison, contest, gate, patience, stats
 from workbench.setting import Options
 from workbench.stats import Blocks, Calibration
 
@@ -97,7 +97,7 @@ def test_what_stays_open_is_measured_as_often_as_a_trial_may(duel):
     crossovers, found, race = duel(*OPEN)
     assert crossovers == stats.MAX_CROSSOVERS
     most = {"simpler": False, "most": stats.MAX_CROSSOVERS}
-    assert not gate.settled(found.estimate, found.calibration, **most)
+    assert not patience.settled(found.estimate, found.calibration, **most)
     done = stats.MAX_CROSSOVERS
     assert race.said == [*(("timing", i, done) for i in range(done)), ("timing", done, done)]
 
@@ -141,7 +141,7 @@ def test_a_simpler_kernel_goes_on_until_it_is_shown_to_be_as_fast(duel):
     crossovers, found, _ = duel(*as_fast, simpler=True)
     assert crossovers > stats.MIN_CROSSOVERS
     most = {"simpler": True, "most": stats.MAX_CROSSOVERS}
-    assert gate.settled(found.estimate, found.calibration, **most)
+    assert patience.settled(found.estimate, found.calibration, **most)
 
 
 @pytest.mark.parametrize("pairs", [4, 24])

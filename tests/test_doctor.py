@@ -19,7 +19,8 @@ from typer.testing import CliRunner
 
 from workbench import counters, doctor, host
 from workbench.cli.doctor import app
-from workbench.doctor import Finding
+from workbench.doctor import asking, children, machine, media, project
+from workbench.doctor.finding import Finding
 from workbench.errors import Usage
 
 
@@ -63,7 +64,7 @@ def test_a_check_that_fails_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize(
-    ("machine", "flags", "status", "words"),
+    ("processor", "flags", "status", "words"),
     [
         ("x86_64", {"avx2", "avx512f", "avx512vbmi"}, "ok", "AVX2, AVX-512, AVX-512 VBMI"),
         ("x86_64", {"avx2"}, "warn", "AVX2; lacks AVX-512, AVX-512 VBMI"),
@@ -73,11 +74,11 @@ def test_a_check_that_fails_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> Non
     ],
 )
 def test_cpu_features(
-    machine: str, flags: set[str], status: str, words: str, monkeypatch: pytest.MonkeyPatch
+    processor: str, flags: set[str], status: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(host, "cpu", lambda: ("A CPU", frozenset(flags)))
-    monkeypatch.setattr(platform, "machine", lambda: machine)
-    finding = only(doctor._cpu(), "cpu features")
+    monkeypatch.setattr(platform, "machine", lambda: processor)
+    finding = only(machine.cpu(), "cpu features")
     assert finding.status == status
     assert words in finding.detail
 
@@ -97,7 +98,7 @@ def test_why_there_are_no_hardware_counters(
     no_such_call = dict.fromkeys(counters.PERF_EVENT_OPEN, 9999)
     monkeypatch.setattr(counters, "PERF_EVENT_OPEN", no_such_call)
     monkeypatch.setattr(ctypes, "get_errno", lambda: code)
-    finding = only(doctor._counters(), "hardware counters")
+    finding = only(machine.hardware_counters(), "hardware counters")
     assert finding.status == "warn"
     assert words in finding.detail
 
@@ -106,27 +107,27 @@ def test_a_system_without_linux_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "memfd_create", raising=False)
     monkeypatch.delattr(os, "sched_setaffinity", raising=False)
     monkeypatch.setattr(counters, "PERF_EVENT_OPEN", {})
-    assert only(doctor._memory(), "memfd").status == "missing"
-    assert only(doctor._cores(), "cores").status == "warn"
-    assert only(doctor._counters(), "hardware counters").status == "warn"
+    assert only(machine.memory(), "memfd").status == "missing"
+    assert only(machine.cores(), "cores").status == "warn"
+    assert only(machine.hardware_counters(), "hardware counters").status == "warn"
 
 
 def test_what_is_not_installed_is_missing_and_says_how(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_version", lambda _name: None)
-    monkeypatch.setattr(doctor, "_pinned", lambda _name: "1.2.3")
+    monkeypatch.setattr(asking, "version", lambda _name: None)
+    monkeypatch.setattr(asking, "pinned", lambda _name: "1.2.3")
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
-    assert only(doctor._ffmpeg(), "ffmpeg").mend == "pip install imageio-ffmpeg"
-    assert only(doctor._libopus(), "libopus").mend == "pip install av"
-    assert [finding.mend for finding in doctor._upstreams()] == [
+    assert only(media.ffmpeg(), "ffmpeg").mend == "pip install imageio-ffmpeg"
+    assert only(media.libopus(), "libopus").mend == "pip install av"
+    assert [finding.mend for finding in project.upstreams()] == [
         "pip install pylance==1.2.3",
         "pip install faiss-cpu==1.2.3",
     ]
 
 
 def test_another_version_than_the_pinned_one_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_version", lambda _name: "9.9")
-    monkeypatch.setattr(doctor, "_pinned", lambda name: "9.9" if name == "pylance" else "1.0")
-    first, second = doctor._upstreams()
+    monkeypatch.setattr(asking, "version", lambda _name: "9.9")
+    monkeypatch.setattr(asking, "pinned", lambda name: "9.9" if name == "pylance" else "1.0")
+    first, second = project.upstreams()
     assert (first.status, first.detail) == ("ok", "9.9, as pinned")
     assert (second.status, second.mend) == ("warn", "pip install faiss-cpu==1.0")
 
@@ -134,8 +135,8 @@ def test_another_version_than_the_pinned_one_is_a_warning(monkeypatch: pytest.Mo
 def test_the_pin_is_read_from_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     requirements = ["numpy>=2.2", "pylance==14.0.2 ; extra == 'lance'", "pylance-extra==1"]
     monkeypatch.setattr(importlib.metadata, "requires", lambda _name: requirements)
-    assert doctor._pinned("pylance") == "14.0.2"
-    assert doctor._pinned("numpy") is None
+    assert asking.pinned("pylance") == "14.0.2"
+    assert asking.pinned("numpy") is None
 
 
 FAKE_FFMPEG = """#!/bin/sh
@@ -155,7 +156,7 @@ def test_an_encoder_counts_when_it_encodes(tmp_path: Path, monkeypatch: pytest.M
     program.write_text(FAKE_FFMPEG)
     program.chmod(0o755)
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(program))
-    found = {finding.name: finding for finding in doctor._ffmpeg()}
+    found = {finding.name: finding for finding in media.ffmpeg()}
     assert found["ffmpeg"].detail == "ffmpeg version 0.1"
     assert found["software encoders"].detail.startswith("libx264; lacks libx265")
     assert found["scoring filters"].detail == "libvmaf; lacks xpsnr"
@@ -165,16 +166,16 @@ def test_an_encoder_counts_when_it_encodes(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_compiler_that_does_not_start_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_COMPILE", "raise ImportError('no LLVM')")
-    finding = only(doctor._compiler(), "numba")
+    monkeypatch.setattr(children, "COMPILE", "raise ImportError('no LLVM')")
+    finding = only(children.compiler(), "numba")
     assert finding.status == "missing"
     assert "ImportError: no LLVM" in finding.detail
 
 
 def test_an_option_that_llvm_ignores_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     fake = 'print(\'{"answer": 27, "seconds": 0.1, "aligned": false}\')'
-    monkeypatch.setattr(doctor, "_COMPILE", fake)
-    assert only(doctor._compiler(), "code alignment").status == "warn"
+    monkeypatch.setattr(children, "COMPILE", fake)
+    assert only(children.compiler(), "code alignment").status == "warn"
 
 
 def test_what_confines_a_kernel_is_tried(findings: dict[str, Finding]) -> None:
@@ -184,29 +185,29 @@ def test_what_confines_a_kernel_is_tried(findings: dict[str, Finding]) -> None:
 
 def test_a_layer_that_is_not_in_force_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     layers = [["limits", True, "6 GB"], ["seccomp", False, "Unable to find libseccomp"]]
-    monkeypatch.setattr(doctor, "_CONFINE", f"print({json.dumps(json.dumps(layers))})")
-    finding = only(doctor._confinement(), "confinement")
+    monkeypatch.setattr(children, "CONFINE", f"print({json.dumps(json.dumps(layers))})")
+    finding = only(children.confinement(), "confinement")
     assert finding.status == "warn"
     assert finding.detail == "limits (6 GB) in force, but not seccomp: Unable to find libseccomp"
     assert "libseccomp2" in finding.mend
-    monkeypatch.setattr(doctor, "_CONFINE", "raise SystemExit('no such system')")
-    finding = only(doctor._confinement(), "confinement")
+    monkeypatch.setattr(children, "CONFINE", "raise SystemExit('no such system')")
+    finding = only(children.confinement(), "confinement")
     assert (finding.status, finding.mend) == ("warn", "use Linux")
     assert "no such system" in finding.detail
 
 
 def test_no_git_no_project_no_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(doctor, "find_root", lambda: tmp_path)
-    assert {finding.name: finding.status for finding in doctor._project()} == {
+    monkeypatch.setattr(project, "find_root", lambda: tmp_path)
+    assert {finding.name: finding.status for finding in project.checkout()} == {
         **{"git": "missing", "reports": "missing"}
     }
 
     def nowhere() -> Path:
         raise Usage("no workbench project here")
 
-    monkeypatch.setattr(doctor, "find_root", nowhere)
-    assert only(doctor._project(), "project").status == "missing"
+    monkeypatch.setattr(project, "find_root", nowhere)
+    assert only(project.checkout(), "project").status == "missing"
 
 
 def test_the_command_prints_a_table_or_one_object(

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from workbench import ledger
 from workbench.errors import Infrastructure
-from workbench.ledger import Row
+from workbench.ledger import Row, appending
 
 ROOT = Path(__file__).parents[1]
 
@@ -75,7 +75,7 @@ def path(tmp_path: Path) -> Path:
 def no_other_host() -> Iterator[None]:
     """A torn line is a dead writer's at once; tests/faults/test_hosts.py has the living ones."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ledger, "SETTLE_SECONDS", 0.0)
+        patch.setattr(appending, "SETTLE_SECONDS", 0.0)
         yield
 
 
@@ -374,7 +374,7 @@ def test_a_full_disk_takes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_lock_that_never_opens_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(appending, "LOCK_SECONDS", 0.05)
     with FileLock(f"{path}.lock"), pytest.raises(Infrastructure, match="has been locked"):
         ledger.append(path, a_row())
 

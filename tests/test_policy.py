@@ -420,7 +420,7 @@ def test_the_digest_depends_on_every_file_and_on_nothing_else(project: Project) 
     root, folder = project
     before = policy.judge_sha256(policy.judge_files(root, folder))
     (folder / "kernels.py").write_text("edited")
-    (root / "workbench" / "doctor.py").write_text("edited")
+    (root / "workbench" / "fsck.py").write_text("edited")
     assert policy.judge_sha256(policy.judge_files(root, folder)) == before
     (root / "workbench" / "simd" / "cpu.py").write_text("edited")
     assert policy.judge_sha256(policy.judge_files(root, folder)) != before
@@ -458,7 +458,7 @@ def test_what_a_trial_may_edit_is_not_compared(project: Project) -> None:
     root, folder = project
     (folder / "kernels.py").write_text("edited")
     (folder / "program.md").unlink()
-    (root / "workbench" / "doctor.py").write_text("edited")
+    (root / "workbench" / "fsck.py").write_text("edited")
     policy.verify_committed(root, folder)
 
 

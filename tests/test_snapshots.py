@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 from workbench import snapshots, targets
 from workbench.cli.snapshots import app
 from workbench.errors import Infrastructure, Usage
+from workbench.snapshots import drifting, recording
 
 ROOT = targets.find_root()
 FOLDER = Path("snapshots/lance/pq_l2")
@@ -57,7 +58,7 @@ def upstream(project: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Eviden
     """Replace Lance by an upstream that answers what it is given, recorded once already."""
     module = types.ModuleType("tiny_upstream")
     monkeypatch.setitem(sys.modules, "tiny_upstream", module)
-    monkeypatch.setattr(snapshots, "UPSTREAMS", {"lance": "tiny_upstream"})
+    monkeypatch.setattr(recording, "UPSTREAMS", {"lance": "tiny_upstream"})
     vars(module)["DISTRIBUTION"] = "numpy"
 
     def answers(files: Evidence) -> None:
@@ -364,7 +365,7 @@ def test_sound_may_drift_as_far_as_its_target_allows_and_all_else_not_at_all() -
     old = {"output_pcm": sound, "output_ranges": np.array([[7]], np.uint32)}
 
     def drift(**new: Any) -> tuple[str, float, str]:
-        return snapshots._compare(old, {**old, **new}, oracle)
+        return drifting._compare(old, {**old, **new}, oracle)
 
     assert drift()[0] == "identical"
     status, error, why = drift(output_pcm=sound + np.float32(1e-6))

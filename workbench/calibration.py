@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from workbench import record
 from workbench.errors import Infrastructure
+from workbench.files import write_whole
 from workbench.stats import Calibration
 from workbench.targets import Target
 
@@ -81,11 +81,4 @@ def save(target: Target, host_class: str, calibration: Calibration) -> None:
         known = {}
     known[host_class] = calibration
     document = {name: dataclasses.asdict(found) for name, found in known.items()}
-    draft = path.with_suffix(".json.partial")
-    try:
-        draft.write_bytes(f"{json.dumps(document, indent=1)}\n".encode())
-        record.sync(draft)
-        draft.rename(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise Infrastructure(f"{path} cannot be written: {error.strerror or error}") from error
+    write_whole(path, f"{json.dumps(document, indent=1)}\n".encode())

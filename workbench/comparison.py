@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from workbench import builds, contest, gate, incumbent, judge, policy, sandbox, stats
+from workbench import builds, contest, gate, incumbent, judge, patience, policy, sandbox, stats
 from workbench.arena import Edge
 from workbench.child import pinned_to
 from workbench.forkserver import Servers
@@ -154,9 +154,9 @@ def compare(setting: Setting, bench: judge.Bench, servers: Servers) -> Outcome:
             verdict = baseline_verdict(verdict, duel.estimate)
         elif verdict.status == "keep":
             verdict, confirmation = doubt(race, duel, verdict, decide, compiled)
-    open_for = gate.seconds_to_decide(verdict, duel.estimate, duel.calibration, duel.seconds)
+    open_for = patience.seconds_to_decide(verdict, duel.estimate, duel.calibration, duel.seconds)
     return Outcome(
-        gate.advise(verdict, open_for),
+        patience.advise(verdict, open_for),
         agreement=agreement,
         estimate=duel.estimate,
         calibration=duel.calibration,
@@ -221,7 +221,7 @@ def run_duel(race: Race, *, simpler: bool, alpha: float = stats.ALPHA) -> Duel:
         if baseline:
             if done == wanted:
                 break
-        elif gate.settled(
+        elif patience.settled(
             estimate, calibration, simpler=simpler, most=most, worst_ratio=worst_ratio
         ):
             break

@@ -41,6 +41,15 @@ def write_whole(path: Path, data: bytes) -> None:
         raise Infrastructure(f"{path} cannot be written: {error.strerror or error}") from error
 
 
+def sync(path: Path) -> None:
+    """Flush a file or a folder to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def append_line(path: Path, line: bytes) -> None:
     """Add one line to a file, synced; what a crash left of the last one goes.
 

@@ -182,9 +182,10 @@ def _ledgers_and_records(target: Target, *, busy: bool) -> Iterator[Finding]:
         mine = [(folder, done) for folder, done in recorded if done.focus == focus]
         if not busy:
             yield from _without_row(target, path, mine)
-    leftovers = [*target.folder.glob("results*.partial"), *target.folder.glob("*.json.partial")]
-    for draft in [] if busy else sorted(leftovers):
-        yield _left(target.root, draft)
+    if not busy:
+        for draft in sorted(target.folder.glob("results*.partial")):
+            yield _left(target.root, draft)
+        yield from _drafts(target.root, target.folder)
 
 
 def _rows(target: Target, path: Path) -> Iterator[Finding]:

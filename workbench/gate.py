@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import bisect
 import dataclasses
 import math
-import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from workbench.oracles import Agreement
 from workbench.record import Confirmation
-from workbench.stats import MIN_CROSSOVERS, Calibration, Estimate, width_after
+from workbench.stats import Calibration, Estimate
 
 # Sum of improvements against sum of regressions over combos, for changes beyond the noise.
 TRADE_OFF = 10.0
@@ -19,11 +17,6 @@ TRADE_OFF = 10.0
 LIGHT_SLACK = 1.1
 # Scores are float64 sums of float32 sound: below this they are equal.
 SCORE_ROUNDING = 1e-6
-# A change is given up when even this many standard errors more would not get it kept.
-HOPE = 1.0
-# Nobody waits for more crossovers than these.
-MOST_FORESEEN = 10_000
-LONGEST_PATIENCE_SECONDS = 600
 EXIT_KEEP, EXIT_DISCARD, EXIT_INCORRECT, EXIT_OVER_BUDGET, EXIT_REFUSED, EXIT_INFRA = range(6)
 
 
@@ -75,236 +68,6 @@ class Verdict:
     sentence: str
 
 
-def settled(
-    estimate: Estimate,
-    calibration: Calibration,
-    *,
-    simpler: bool,
-    most: int,
-    worst_ratio: float = math.inf,
-) -> bool:
-    """Whether more crossovers would hardly change the verdict.
-
-    A ``simpler`` candidate may yet be kept for being as fast, so it goes on while that is open.
-    Giving up costs power, never a false keep.
-
-    Parameters
-    ----------
-    estimate, calibration : Estimate, Calibration
-        What was measured.
-    simpler : bool
-        Whether the candidate has fewer syntax nodes.
-    most : int
-        How many crossovers there may be in the end.
-    worst_ratio : float
-        The guardrail on single combos. A gain is not settled while noise alone may have put a
-        combo above it: 2 of 11 identical pairs of topk_merge had one.
-    """
-    if estimate.crossovers < MIN_CROSSOVERS:
-        return False
-    if is_faster(estimate, calibration):
-        return all(c.ratio <= worst_ratio or c.ci_low > 1 for c in estimate.combos)
-    if simpler and not _is_slower(estimate):
-        return _is_equivalent(estimate, calibration)
-    if _cannot_be_faster(estimate, calibration):
-        return True
-    return any(
-        d - HOPE * spread / math.sqrt(estimate.crossovers)
-        > -max(calibration.delta, width_after(most, spread))
-        for (d, _, _), spread in zip(_forms(estimate), _spreads(estimate, calibration), strict=True)
-    )
-
-
-def _forms(estimate: Estimate) -> list[tuple[float, float, float]]:
-    """(D, low, high) of both forms, as log ratios."""
-    median = (estimate.ratio, estimate.ci_low, estimate.ci_high)
-    minimum = (estimate.ratio_min_form, estimate.ci_low_min_form, estimate.ci_high_min_form)
-    return [(math.log(d), math.log(low), math.log(high)) for d, low, high in (median, minimum)]
-
-
-def _spreads(estimate: Estimate, calibration: Calibration) -> list[float]:
-    """What the interval of each form takes for its sd."""
-    samples = (estimate.d_median, estimate.d_min)
-    return [max(calibration.sigma, statistics.stdev(values)) for values in samples]
-
-
-def is_faster(estimate: Estimate, calibration: Calibration) -> bool:
-    """Whether both forms of D prove a gain of more than delta."""
-    return all(high < 0 and d < -calibration.delta for d, _, high in _forms(estimate))
-
-
-def _cannot_be_faster(estimate: Estimate, calibration: Calibration) -> bool:
-    return any(low > -calibration.delta for _, low, _ in _forms(estimate))
-
-
-def _is_slower(estimate: Estimate) -> bool:
-    return any(low > 0 for _, low, _ in _forms(estimate))
-
-
-def _is_equivalent(estimate: Estimate, calibration: Calibration) -> bool:
-    margin = max(calibration.delta, 2 * calibration.sigma)
-    return all(-margin < low and high < margin for _, low, high in _forms(estimate))
-
-
-def seconds_to_decide(
-    verdict: Verdict, estimate: Estimate, calibration: Calibration, seconds: float
-) -> float | None:
-    """How much longer the same noise would have to be watched until the verdict falls.
-
-    Parameters
-    ----------
-    verdict : Verdict
-        None is returned for one that is not open.
-    estimate, calibration : Estimate, Calibration
-        What was measured in ``seconds``.
-
-    Returns
-    -------
-    float or None
-        Infinite where the change lies on the limit itself.
-    """
-    if verdict.reason != "inconclusive" or _cannot_be_faster(estimate, calibration):
-        return None
-    keep, exclude = 0.0, math.inf
-    for (d, _, _), spread in zip(_forms(estimate), _spreads(estimate, calibration), strict=True):
-        keep = max(keep, _crossovers_until(-d, spread) if d < -calibration.delta else math.inf)
-        exclude = min(exclude, _crossovers_until(d + calibration.delta, spread))
-    n = estimate.crossovers
-    return seconds / n * (max(min(keep, exclude), n + 1) - n)
-
-
-def advise(verdict: Verdict, seconds: float | None) -> Verdict:
-    """Say in an open verdict's sentence how long it would take to settle it."""
-    if seconds is None:
-        return verdict
-    more = "it lies so near the limit that no patience decides it"
-    if seconds <= LONGEST_PATIENCE_SECONDS:
-        whole = math.ceil(seconds)
-        more = f"about {whole} s more would decide it: --patience {whole}"
-    return dataclasses.replace(verdict, sentence=f"{verdict.sentence}; {more}")
-
-
-def _crossovers_until(width: float, spread: float) -> float:
-    """How many crossovers make the half width this small."""
-    counts = range(2, MOST_FORESEEN)
-    found = bisect.bisect_left(counts, -width, key=lambda n: -width_after(n, spread))
-    return counts[found] if found < len(counts) else math.inf
-
-
-def held_to_light(verdict: Verdict, estimate: Estimate, least_ns: Mapping[str, float]) -> Verdict:
-    """Doubt a kernel that is faster than the machine.
-
-    Parameters
-    ----------
-    verdict : Verdict
-        A keep.
-    estimate : Estimate
-        What was measured.
-    least_ns : mapping of str to float
-        By shape, the time of the least bytes and operations of its answer.
-    """
-    combo = min(estimate.combos, key=lambda combo: combo.candidate_ns / least_ns[combo.shape])
-    limit_ns = least_ns[combo.shape]
-    if combo.candidate_ns * LIGHT_SLACK >= limit_ns:
-        return verdict
-    why = (
-        f"{combo.shape}/{combo.distribution} takes {combo.candidate_ns:,.0f} ns, and this machine "
-        f"{limit_ns:,.0f} ns for its least bytes and operations: not a record but a doubt, in "
-        f"the kernel or in [roofline] of target.toml ({verdict.sentence})"
-    )
-    return Verdict("discard", "suspect", EXIT_DISCARD, why)
-
-
-def final(verdict: Verdict, confirmation: Confirmation) -> Verdict:
-    """Let a keep stand only if it was found again on other data, processes and addresses."""
-    again = (
-        f"{confirmation.ratio:.4f} ({confirmation.ci_low:.4f} to {confirmation.ci_high:.4f}) on "
-        f"{confirmation.processes} other pairs of processes"
-    )
-    if confirmation.holds:
-        sentence = f"{verdict.sentence}; again {again}"
-        return dataclasses.replace(verdict, sentence=sentence)
-    why = f"not found again: {verdict.sentence}, but {again}, at {confirmation.alpha:.2g}"
-    return Verdict("discard", "unconfirmed", EXIT_DISCARD, why)
-
-
-def trades_off(estimate: Estimate) -> bool:
-    """Whether improvements fail to outweigh regressions ten to one.
-
-    Only combos whose interval excludes no change count: applied to all changes, the rule failed
-    65-72 % of identical pairs.
-    """
-    gains = losses = 0.0
-    for combo in estimate.combos:
-        if combo.ci_high < 1:
-            gains += -math.log(combo.ratio)
-        elif combo.ci_low > 1:
-            losses += math.log(combo.ratio)
-    return losses > 0 and gains < TRADE_OFF * losses
-
-
-def breach(footprint: Footprint, guardrails: Guardrails, slowest_ns: float) -> Verdict | None:
-    """The guardrail that a kernel breaks in any focus, if it does.
-
-    Parameters
-    ----------
-    footprint, guardrails : Footprint, Guardrails
-        What was measured, and what the target allows.
-    slowest_ns : float
-        Time of a request in the slowest combo.
-    """
-    if footprint.allocations > guardrails.max_allocations:
-        why = (
-            f"a hot call allocates {footprint.allocations:g} times; "
-            f"{guardrails.max_allocations:g} are allowed"
-        )
-        return Verdict("discard", "allocates", EXIT_DISCARD, why)
-    if footprint.peak_rss_mb > guardrails.max_peak_rss_mb:
-        why = (
-            f"peak memory {footprint.peak_rss_mb:.0f} MB; "
-            f"{guardrails.max_peak_rss_mb:.0f} MB are allowed"
-        )
-        return Verdict("discard", "over-memory", EXIT_DISCARD, why)
-    if slowest_ns > guardrails.max_ns:
-        why = f"a request takes up to {slowest_ns:,.0f} ns; {guardrails.max_ns:,.0f} are allowed"
-        return Verdict("discard", "over-time", EXIT_DISCARD, why)
-    return None
-
-
-def decide_score(
-    value: float, incumbent_value: float, syntax_sizes: tuple[int, int], unit: str
-) -> Verdict:
-    """Judge a correct candidate by its score, which the same kernel gets every time.
-
-    Any true improvement is a keep, and a tie goes to the smaller syntax tree.
-
-    Parameters
-    ----------
-    value, incumbent_value : float
-        Scores of the same run; higher is better.
-    syntax_sizes : (int, int)
-        Nodes of the candidate's and the incumbent's syntax trees.
-    unit : str
-        For the sentence.
-
-    Examples
-    --------
-    >>> decide_score(-0.5, -0.75, (10, 10), "dB").reason
-    'better'
-    >>> decide_score(-0.5, -0.5, (9, 10), "dB").reason
-    'simpler'
-    """
-    change = f"a score of {value:.6f} {unit}, the incumbent's is {incumbent_value:.6f}"
-    if not (math.isfinite(value) and math.isfinite(incumbent_value)):
-        return Verdict("crash", "infra", EXIT_INFRA, "the score is not a finite number")
-    if value - incumbent_value > SCORE_ROUNDING:
-        return Verdict("keep", "better", EXIT_KEEP, change)
-    if abs(value - incumbent_value) <= SCORE_ROUNDING and syntax_sizes[0] < syntax_sizes[1]:
-        nodes = f"{syntax_sizes[0]} syntax nodes instead of {syntax_sizes[1]}"
-        return Verdict("keep", "simpler", EXIT_KEEP, f"{change}, with {nodes}")
-    return Verdict("discard", "no-better", EXIT_DISCARD, change)
-
-
 def decide(
     agreement: Agreement,
     estimate: Estimate,
@@ -345,14 +108,85 @@ def decide(
             why = f"its gains are less than ten times its losses over combos ({change})"
             return Verdict("discard", "trade-off", EXIT_DISCARD, why)
         return Verdict("keep", "faster", EXIT_KEEP, change)
-    if _is_equivalent(estimate, calibration) and syntax_sizes[0] < syntax_sizes[1]:
+    if is_equivalent(estimate, calibration) and syntax_sizes[0] < syntax_sizes[1]:
         nodes = f"{syntax_sizes[0]} syntax nodes instead of {syntax_sizes[1]}"
         return Verdict("keep", "simpler", EXIT_KEEP, f"as fast, with {nodes} ({change})")
-    if _is_slower(estimate):
+    if is_slower(estimate):
         return Verdict("discard", "slower", EXIT_DISCARD, change)
     smallest = f"a gain of {-math.expm1(-calibration.delta):.2%} or more"
-    known = "is excluded" if _cannot_be_faster(estimate, calibration) else "is not proven"
+    known = "is excluded" if cannot_be_faster(estimate, calibration) else "is not proven"
     return Verdict("discard", "inconclusive", EXIT_DISCARD, f"{smallest} {known}: {change}")
+
+
+def breach(footprint: Footprint, guardrails: Guardrails, slowest_ns: float) -> Verdict | None:
+    """The guardrail that a kernel breaks in any focus, if it does.
+
+    Parameters
+    ----------
+    footprint, guardrails : Footprint, Guardrails
+        What was measured, and what the target allows.
+    slowest_ns : float
+        Time of a request in the slowest combo.
+    """
+    if footprint.allocations > guardrails.max_allocations:
+        why = (
+            f"a hot call allocates {footprint.allocations:g} times; "
+            f"{guardrails.max_allocations:g} are allowed"
+        )
+        return Verdict("discard", "allocates", EXIT_DISCARD, why)
+    if footprint.peak_rss_mb > guardrails.max_peak_rss_mb:
+        why = (
+            f"peak memory {footprint.peak_rss_mb:.0f} MB; "
+            f"{guardrails.max_peak_rss_mb:.0f} MB are allowed"
+        )
+        return Verdict("discard", "over-memory", EXIT_DISCARD, why)
+    if slowest_ns > guardrails.max_ns:
+        why = f"a request takes up to {slowest_ns:,.0f} ns; {guardrails.max_ns:,.0f} are allowed"
+        return Verdict("discard", "over-time", EXIT_DISCARD, why)
+    return None
+
+
+def is_faster(estimate: Estimate, calibration: Calibration) -> bool:
+    """Whether both forms of D prove a gain of more than delta."""
+    return all(high < 0 and d < -calibration.delta for d, _, high in forms(estimate))
+
+
+def cannot_be_faster(estimate: Estimate, calibration: Calibration) -> bool:
+    """Whether either form excludes a gain of delta."""
+    return any(low > -calibration.delta for _, low, _ in forms(estimate))
+
+
+def is_slower(estimate: Estimate) -> bool:
+    """Whether either form proves a loss."""
+    return any(low > 0 for _, low, _ in forms(estimate))
+
+
+def is_equivalent(estimate: Estimate, calibration: Calibration) -> bool:
+    """Whether both forms prove that any change is within delta, or twice sigma."""
+    margin = max(calibration.delta, 2 * calibration.sigma)
+    return all(-margin < low and high < margin for _, low, high in forms(estimate))
+
+
+def forms(estimate: Estimate) -> list[tuple[float, float, float]]:
+    """(D, low, high) of both forms, as log ratios."""
+    median = (estimate.ratio, estimate.ci_low, estimate.ci_high)
+    minimum = (estimate.ratio_min_form, estimate.ci_low_min_form, estimate.ci_high_min_form)
+    return [(math.log(d), math.log(low), math.log(high)) for d, low, high in (median, minimum)]
+
+
+def trades_off(estimate: Estimate) -> bool:
+    """Whether improvements fail to outweigh regressions ten to one.
+
+    Only combos whose interval excludes no change count: applied to all changes, the rule failed
+    65-72 % of identical pairs.
+    """
+    gains = losses = 0.0
+    for combo in estimate.combos:
+        if combo.ci_high < 1:
+            gains += -math.log(combo.ratio)
+        elif combo.ci_low > 1:
+            losses += math.log(combo.ratio)
+    return losses > 0 and gains < TRADE_OFF * losses
 
 
 def describe(estimate: Estimate) -> str:
@@ -361,3 +195,74 @@ def describe(estimate: Estimate) -> str:
         f"{estimate.ratio:.4f} x the incumbent's time "
         f"({estimate.ci_low:.4f} to {estimate.ci_high:.4f})"
     )
+
+
+def decide_score(
+    value: float, incumbent_value: float, syntax_sizes: tuple[int, int], unit: str
+) -> Verdict:
+    """Judge a correct candidate by its score, which the same kernel gets every time.
+
+    Any true improvement is a keep, and a tie goes to the smaller syntax tree.
+
+    Parameters
+    ----------
+    value, incumbent_value : float
+        Scores of the same run; higher is better.
+    syntax_sizes : (int, int)
+        Nodes of the candidate's and the incumbent's syntax trees.
+    unit : str
+        For the sentence.
+
+    Examples
+    --------
+    >>> decide_score(-0.5, -0.75, (10, 10), "dB").reason
+    'better'
+    >>> decide_score(-0.5, -0.5, (9, 10), "dB").reason
+    'simpler'
+    """
+    change = f"a score of {value:.6f} {unit}, the incumbent's is {incumbent_value:.6f}"
+    if not (math.isfinite(value) and math.isfinite(incumbent_value)):
+        return Verdict("crash", "infra", EXIT_INFRA, "the score is not a finite number")
+    if value - incumbent_value > SCORE_ROUNDING:
+        return Verdict("keep", "better", EXIT_KEEP, change)
+    if abs(value - incumbent_value) <= SCORE_ROUNDING and syntax_sizes[0] < syntax_sizes[1]:
+        nodes = f"{syntax_sizes[0]} syntax nodes instead of {syntax_sizes[1]}"
+        return Verdict("keep", "simpler", EXIT_KEEP, f"{change}, with {nodes}")
+    return Verdict("discard", "no-better", EXIT_DISCARD, change)
+
+
+def held_to_light(verdict: Verdict, estimate: Estimate, least_ns: Mapping[str, float]) -> Verdict:
+    """Doubt a kernel that is faster than the machine.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        A keep.
+    estimate : Estimate
+        What was measured.
+    least_ns : mapping of str to float
+        By shape, the time of the least bytes and operations of its answer.
+    """
+    combo = min(estimate.combos, key=lambda combo: combo.candidate_ns / least_ns[combo.shape])
+    limit_ns = least_ns[combo.shape]
+    if combo.candidate_ns * LIGHT_SLACK >= limit_ns:
+        return verdict
+    why = (
+        f"{combo.shape}/{combo.distribution} takes {combo.candidate_ns:,.0f} ns, and this machine "
+        f"{limit_ns:,.0f} ns for its least bytes and operations: not a record but a doubt, in "
+        f"the kernel or in [roofline] of target.toml ({verdict.sentence})"
+    )
+    return Verdict("discard", "suspect", EXIT_DISCARD, why)
+
+
+def final(verdict: Verdict, confirmation: Confirmation) -> Verdict:
+    """Let a keep stand only if it was found again on other data, processes and addresses."""
+    again = (
+        f"{confirmation.ratio:.4f} ({confirmation.ci_low:.4f} to {confirmation.ci_high:.4f}) on "
+        f"{confirmation.processes} other pairs of processes"
+    )
+    if confirmation.holds:
+        sentence = f"{verdict.sentence}; again {again}"
+        return dataclasses.replace(verdict, sentence=sentence)
+    why = f"not found again: {verdict.sentence}, but {again}, at {confirmation.alpha:.2g}"
+    return Verdict("discard", "unconfirmed", EXIT_DISCARD, why)

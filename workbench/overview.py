@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench import host, incumbent, ledger, policy, record, transfer
+from workbench import host, incumbent, ledger, policy, transfer
 from workbench import targets as target_folders
 from workbench.errors import Usage
+from workbench.files import sync
 from workbench.targets import Target
 
 
@@ -133,5 +134,5 @@ def add_lesson(name: str, text: str, root: Path | None = None) -> Path:
         file.write(f"- {today}: {line}\n")
         file.flush()
         os.fsync(file.fileno())
-    record.sync(path.parent)
+    sync(path.parent)
     return path.relative_to(target.root)

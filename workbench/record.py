@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import Infrastructure
+from workbench.files import sync
 from workbench.stats import Blocks, Calibration, ComboEstimate
 
 SCHEMA_VERSION = 1
@@ -285,15 +286,6 @@ def read(path: Path) -> TrialRecord:
         first = str(error).splitlines()[0]
         raise Infrastructure(f"{path} is not a trial record: {first}") from error
     return found
-
-
-def sync(path: Path) -> None:
-    """Flush a file or a folder to the disk."""
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _write_blocks(folder: Path, record: TrialRecord, replicas: Sequence[Blocks]) -> None:

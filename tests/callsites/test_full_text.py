@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from workbench import oracles, targets, ticks
-from workbench.callsites import full_text, posting_loops
+from workbench.callsites import full_text, full_text_lists
 from workbench.targets import Workload
 
 DOCUMENTS = 20_000
@@ -78,8 +78,8 @@ def test_what_is_asked_is_one_value_a_call() -> None:
     assert len(said["ids found by a call"]) == len(lists) > 0
     assert len(said["ids per list of a call"]) == lists.sum()
     # a window lies in one block of every list
-    assert said["ids per list of a call"].max() <= posting_loops.BLOCK
-    assert 1 <= lists.min() <= lists.max() <= posting_loops.LISTS
+    assert said["ids per list of a call"].max() <= full_text_lists.BLOCK
+    assert 1 <= lists.min() <= lists.max() <= full_text_lists.LISTS
     assert said["postings per list"].sum() == sum(
         np.diff(load.fixture["starts"])[term] for term in requests["terms"].ravel() if term >= 0
     )
@@ -102,7 +102,7 @@ def test_a_queue_of_best_keeps_the_earlier_of_equals() -> None:
     ids, scores = np.full(3, -1), np.zeros(3, np.float32)
     held = 0
     for doc, reached in enumerate([1.0, 3.0, 1.0, 3.0, 2.0, 1.0]):
-        held = posting_loops.keep(doc, np.float32(reached), held, ids, scores)
+        held = full_text_lists.keep(doc, np.float32(reached), held, ids, scores)
     assert held == 3
     np.testing.assert_array_equal(ids, [1, 3, 4])
     np.testing.assert_array_equal(scores, np.float32([3, 3, 2]))
@@ -110,7 +110,7 @@ def test_a_queue_of_best_keeps_the_earlier_of_equals() -> None:
 
 @pytest.mark.parametrize("place", [0, 1, 31, 52, 53, 62, 63])
 def test_the_place_of_a_bit(place: int) -> None:
-    assert posting_loops.trailing_zeros(np.uint64(1) << np.uint64(place)) == place
+    assert full_text_lists.trailing_zeros(np.uint64(1) << np.uint64(place)) == place
 
 
 def test_the_size_of_the_corpus_is_asked_of_the_environment(

@@ -16,7 +16,7 @@ from workbench import files, ledger
 
 path, name, count, locked = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
 if locked == "alone":  # a host whose locks nobody else sees
-    ledger.FileLock = lambda *arguments, **options: contextlib.nullcontext()
+    ledger.appending.FileLock = lambda *arguments, **options: contextlib.nullcontext()
 known = dict(commit=name, timestamp="2026-01-01", status="discard", reason="slower")
 known |= dict(host_class="h", kernel_sha256="k")
 blank = dict.fromkeys(ledger.COLUMNS["performance"])

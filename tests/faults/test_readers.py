@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+import hashlib
 import json
 import os
 import shutil
@@ -18,6 +19,7 @@ from workbench import calibration, ledger, record, scoreboard, snapshots, target
 from workbench.errorrates import verdicts
 from workbench.errors import WorkbenchError
 from workbench.record import IncumbentRef, TrialRecord
+from workbench.snapshots.manifest import TEXTS
 from workbench.stats import Calibration, ComboEstimate
 
 EXAMPLES = int(os.environ.get("WORKBENCH_FAULT_EXAMPLES", "80"))
@@ -78,9 +80,9 @@ def write_manifest(root):
     folder = root / "snapshots/lance/pq_l2"
     np.savez(folder / "s.npz", fixture_a=np.arange(3))
     size = (folder / "s.npz").stat().st_size
-    digest = snapshots.hashlib.sha256((folder / "s.npz").read_bytes()).hexdigest()
+    digest = hashlib.sha256((folder / "s.npz").read_bytes()).hexdigest()
     files = {"s.npz": snapshots.RecordedFile(digest, size)}
-    texts = dict.fromkeys(snapshots.TEXTS, "x") | {"upstream": "lance", "target": "pq_l2"}
+    texts = dict.fromkeys(TEXTS, "x") | {"upstream": "lance", "target": "pq_l2"}
     (folder / "manifest.json").write_text(snapshots.Manifest(**texts, files=files).to_json())
 
 

@@ -45,9 +45,16 @@ from numba.typed import List
 from numpy.typing import NDArray
 
 from workbench import targets, ticks
-from workbench.callsites import posting_loops as loops
+from workbench.callsites import (
+    full_text_bulk,
+    full_text_calls,
+    full_text_lists,
+    full_text_query,
+    full_text_seek,
+)
+from workbench.callsites.full_text_lists import LISTS, SCRATCH
 from workbench.targets import Workload, specialise
-from workbench.upstreams.lance import full_text, site_folder
+from workbench.upstreams.lance import corpora, full_text, inverted, site_folder
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -108,7 +115,7 @@ def workloads(rng: np.random.Generator, role: str, documents: int | None = None)
             fixture=fixture,
             requests=functools.partial(draw_queries, fixture["ranks"], operator == "and"),
             outputs={"ids": ((NEIGHBOURS,), "int64"), "scores": ((NEIGHBOURS,), "float32")},
-            scratch={**loops.SCRATCH, "ticks": ((2,), "int64")},
+            scratch={**SCRATCH, "ticks": ((2,), "int64")},
         )
         for operator in (("and",) if role == "intersect" else ("or", "and"))
     ]
@@ -134,13 +141,13 @@ def draw_queries(
         How many queries.
     """
     lists = len(ranks)
-    rank = np.exp(rng.random((n, loops.LISTS)) * np.log(ranks[-1] + 2.0)) - 1
+    rank = np.exp(rng.random((n, LISTS)) * np.log(ranks[-1] + 2.0)) - 1
     terms = np.searchsorted(ranks, rank).clip(0, lists - 1)
-    for i in range(1, loops.LISTS):  # the next free list where a term is drawn twice
+    for i in range(1, LISTS):  # the next free list where a term is drawn twice
         while (twice := (terms[:, :i] == terms[:, i : i + 1]).any(axis=1)).any():
             terms[twice, i] = (terms[twice, i] + 1) % lists
-    sizes = rng.choice(loops.LISTS, n, p=TERM_COUNTS) + 1
-    terms[np.arange(loops.LISTS) >= sizes[:, None]] = -1
+    sizes = rng.choice(LISTS, n, p=TERM_COUNTS) + 1
+    terms[np.arange(LISTS) >= sizes[:, None]] = -1
     return {"terms": terms.astype(np.int64), "every": np.full(n, every, np.uint8)}
 
 
@@ -150,7 +157,7 @@ def bind(
     now: Any = ticks.off,
     *,
     role: str,
-    note: Any = loops.unnoted,
+    note: Any = full_text_calls.unnoted,
 ) -> Callable[[Arrays, Arrays, Arrays], None]:
     """Prepare the whole query around a variant of the kernel that has the role.
 
@@ -169,23 +176,25 @@ def bind(
     """
     parts = {name: kernels if name == role else _upstream(ROLES[name]) for name in ROLES}
     calls = {}
-    for name, owner in loops.KERNEL_OF.items():
-        loop = getattr(loops, f"{'timed' if owner == role else 'plain'}_{name}")
-        calls[name] = _part(loop, kernels, now=now, note=note, **{owner: parts[owner]})
-    calls["rivals"] = _part(loops.competitive, kernels, glance=calls["glance"])
-    seeking = role == "seek"
+    for name, owner in full_text_calls.KERNEL_OF.items():
+        call_of = getattr(full_text_calls, f"{'timed' if owner == role else 'plain'}_{name}")
+        calls[name] = _part(call_of, kernels, now=now, note=note, **{owner: parts[owner]})
+    calls["rate_at"] = _part(full_text_calls.rate_at, kernels, rate=calls["rate"])
+    calls["competitive"] = _part(full_text_calls.competitive, kernels, glance=calls["glance"])
+    calls["opened"] = _part(full_text_lists.opened, kernels)
+    loops = (full_text_bulk.stream_any, full_text_bulk.merge_every)
+    if role == "seek":
+        loops = (full_text_seek.seek_any, full_text_seek.seek_every)
+    search_any, search_every = (_part(loop, kernels, **calls) for loop in loops)
     run = _part(
-        loops.answer_queries,
-        kernels,
-        search_any=_part(loops.seek_any if seeking else loops.stream_any, kernels, **calls),
-        search_every=_part(loops.seek_every if seeking else loops.merge_every, kernels, **calls),
+        full_text_query.answer_queries, kernels, search_any=search_any, search_every=search_every
     )
     scoring = parts["score"].setup(fixture["lengths"], fixture["average_length"])
     lists = _states(parts["seek"], fixture)
-    index = tuple(np.ascontiguousarray(fixture[name]) for name in loops.INDEX)
+    index = tuple(np.ascontiguousarray(fixture[name]) for name in full_text_lists.INDEX)
 
     def call(requests: Arrays, outputs: Arrays, scratch: Arrays) -> None:
-        room = tuple(scratch[name] for name in loops.SCRATCH)
+        room = tuple(scratch[name] for name in SCRATCH)
         run(
             (requests["terms"], requests["every"]),
             lists,
@@ -218,9 +227,9 @@ def asked(fixture: Arrays, requests: Arrays, *, role: str) -> dict[str, NDArray[
     """What these queries ask of the kernel, one value per call (or per posting or list of it)."""
     axes = _ASKED[role]
     upstream = _upstream(ROLES[role])
-    call = bind(upstream, fixture, role=role, note=loops.noted)
+    call = bind(upstream, fixture, role=role, note=full_text_calls.noted)
     n = len(requests["terms"])
-    scratch = {name: np.zeros(shape, dtype) for name, (shape, dtype) in loops.SCRATCH.items()}
+    scratch = {name: np.zeros(shape, dtype) for name, (shape, dtype) in SCRATCH.items()}
     log = np.zeros((len(axes), 1 + _LOG), np.int64)
     outputs = {"ids": np.empty((n, NEIGHBOURS), np.int64)}
     outputs["scores"] = np.empty((n, NEIGHBOURS), np.float32)
@@ -273,11 +282,11 @@ def _dataset(folder: Path) -> Any:
 
 def _build(folder: Path, documents: int) -> None:
     """Corpus, index, and as .npy files what the queries need of them."""
-    corpus = full_text.zipf_corpus(np.random.default_rng(SEED), documents)
+    corpus = corpora.zipf_corpus(np.random.default_rng(SEED), documents)
     full_text.build_index(folder, corpus)
     met = np.flatnonzero(np.bincount(corpus.tokens))
     ranks = met[np.unique(np.geomspace(1, len(met), QUERY_RANKS).astype(np.int64) - 1)]
-    postings = full_text.read_postings(folder, full_text.token_ids(corpus), ranks)
-    full_text.check_postings(postings, corpus)
-    for name in ("ranks", *loops.INDEX, "lengths", "average_length"):
+    postings = inverted.read_postings(folder, corpora.token_ids(corpus), ranks)
+    inverted.check_postings(postings, corpus)
+    for name in ("ranks", *full_text_lists.INDEX, "lengths", "average_length"):
         np.save(folder / f"{name}.npy", getattr(postings, name))

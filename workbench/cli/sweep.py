@@ -1,4 +1,4 @@
-"""``workbench sweep run | status | analyse | encoders`` and ``workbench recommend``."""
+"""``workbench sweep run | status | analyse | encoders``."""
 
 from __future__ import annotations
 

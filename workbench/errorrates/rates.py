@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench import contest, gate, stats
+from workbench import contest, gate, patience, stats
 from workbench.errorrates import neutral, pooled
 from workbench.errorrates.verdicts import Found
 from workbench.stats import Calibration, Estimate
@@ -95,12 +95,6 @@ def table(found: Sequence[Found]) -> list[Line]:
     return [line([r for r in found if (r.condition, spell(r.variant)) == p]) for p in places]
 
 
-def by_kernel(found: Sequence[Found]) -> dict[str, list[Line]]:
-    """`table` of each kernel alone."""
-    names = list(dict.fromkeys(row.kernel for row in found))
-    return {name: table([row for row in found if row.kernel == name]) for name in names}
-
-
 def spell(variant: str) -> str:
     """Neutral edits are told apart in the file, and counted together."""
     return NEUTRAL if variant in neutral.EDITS else variant
@@ -149,7 +143,7 @@ def decide(
             clock_gap=0.0,
             combos=(),
         )
-        if gate.settled(found, calibration, simpler=False, most=len(forms)):
+        if patience.settled(found, calibration, simpler=False, most=len(forms)):
             return gate.is_faster(found, calibration), n
     return False, len(forms)
 

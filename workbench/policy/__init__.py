@@ -5,14 +5,9 @@ Both are checked before anything runs: `check_source` reads a kernel without exe
 """
 
 from workbench.policy.custody import judge_files, judge_sha256, verify_committed
-from workbench.policy.source import (
-    MAX_BYTES,
-    PolicyViolation,
-    UnreadableKernel,
-    check_source,
-    read_source,
-    syntax_size,
-)
+from workbench.policy.source import check_source
+from workbench.policy.text import MAX_BYTES, UnreadableKernel, read_source, syntax_size
+from workbench.policy.violation import PolicyViolation
 
 __all__ = [
     "MAX_BYTES",

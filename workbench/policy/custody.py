@@ -38,6 +38,8 @@ JUDGE_MODULES = (
         "locks",
         "outcome",
         "contest",
+        "duel",
+        "patience",
         "comparison",
         "forkserver",
     ),

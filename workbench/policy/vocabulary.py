@@ -1,12 +1,15 @@
-"""The words a kernel may use. A person widens these lists; a trial cannot."""
+"""The words a kernel may use, and their check. A person widens these lists; a trial cannot."""
 
 from __future__ import annotations
 
 import ast
+import difflib
 import importlib
 import math
 from functools import cache
 from pathlib import Path
+
+from workbench.policy.violation import PolicyViolation
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -153,3 +156,27 @@ def importable(module: str | None) -> frozenset[str] | None:
 def members(module: str) -> frozenset[str]:
     """List what a kernel may take from ``np``, ``math`` or ``simd``."""
     return {"np": NUMPY, "math": MATH}[module] if module != "simd" else offered("simd")
+
+
+def check_name(name: str, line: int) -> None:
+    """Refuse to bind or use names that Python or this policy keeps for itself."""
+    if name.startswith("__") or name in NEVER or name in RESERVED:
+        raise PolicyViolation(
+            line, f"name {name}", "a kernel neither uses nor rebinds names with that meaning"
+        )
+
+
+def check_member(node: ast.Attribute, module: str) -> None:
+    """Refuse what a kernel may not take from ``np``, ``math`` or ``simd``."""
+    known = members(module)
+    if node.attr not in known:
+        raise PolicyViolation(
+            node.lineno, f"{module}.{node.attr}", unknown(module, node.attr, known)
+        )
+
+
+def unknown(module: str, name: str, known: frozenset[str]) -> str:
+    """What to say of a name that a module has not, or not for kernels."""
+    near = difflib.get_close_matches(name, known)
+    hint = f"did you mean {' or '.join(near)}?" if near else "a person can add it to the policy"
+    return f"{name} is not among the {len(known)} names of {module} that a kernel may use; {hint}"

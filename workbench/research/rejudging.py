@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from workbench import ledger, locks, outcome, record, trial
+from workbench import files, ledger, locks, outcome, record, trial
 from workbench.errors import Refused
 from workbench.judge import Progress, ignore_progress
 from workbench.policy import custody
@@ -68,7 +68,7 @@ def run(
     options = Options(description=description, focus=FOCUS, incumbent=rival)
     done = trial.run(name, options, root=place, progress=progress)
     worktree.collect(root, place)
-    record.sync(record.folder(root, ""))
+    files.sync(record.folder(root, ""))
     return done
 
 

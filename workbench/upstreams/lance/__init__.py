@@ -8,39 +8,34 @@ from __future__ import annotations
 import functools
 import importlib
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from numpy.typing import NDArray
-
-from workbench.upstreams.lance.distribution import DISTRIBUTION, pylance, site_folder
+from workbench.upstreams.lance.distribution import DISTRIBUTION, Files, pylance, site_folder
 
 __all__ = ["DISTRIBUTION", "RECORDERS", "pylance", "site_folder"]
 
-Files = dict[str, dict[str, NDArray[Any]]]
-
-# Which module of this package records a target's evidence.
+# Which module of this package records a target's evidence, by its function `record_TARGET`.
 _MODULES = {
     "bitpack": "bitpacked",
     "dictionary": "dictionaries",
-    "fsst": "fsst",
-    "fts_bm25": "full_text",
+    "fsst": "fsst_evidence",
+    "fts_bm25": "bm25_scores",
     "ivf_partition": "partitions",
     "posting_intersect": "postings",
     "posting_seek": "postings",
     "pq_cosine": "ivf_pq",
     "pq_dot": "ivf_pq",
-    "pq_encode": "encoding",
+    "pq_encode": "pq_encoding",
     "pq_l2": "ivf_pq",
     "pq_l2_u8": "ivf_pq",
-    "predicate": "scans",
-    "take": "scans",
+    "predicate": "filtered",
+    "take": "taken",
     "topk_merge": "partitions",
 }
 
 
 def _record(target: str) -> Files:
     module = importlib.import_module(f"workbench.upstreams.lance.{_MODULES[target]}")
-    files: Files = module.RECORDERS[target]()
+    files: Files = getattr(module, f"record_{target}")()
     return files
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import Infrastructure
-from workbench.upstreams.lance.distribution import pylance
+from workbench.upstreams.lance.distribution import Files, pylance
 from workbench.upstreams.lance.pages import Page, read_pages
 
 SEED = 20_260_102
 
-Files = dict[str, dict[str, NDArray[Any]]]
 
 # Run lengths and dictionaries would store some of these columns in fewer bytes.
 _PACK_ONLY = {b"lance-encoding:rle-threshold": b"0", b"lance-encoding:dict-divisor": b"1000000"}
@@ -102,6 +101,3 @@ def _ask(
         "request_bounds": bounds[None],
         "output_out": read[None],
     }
-
-
-RECORDERS: Mapping[str, Callable[[], Files]] = {"bitpack": record_bitpack}

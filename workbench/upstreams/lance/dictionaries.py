@@ -19,10 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import Infrastructure
-from workbench.upstreams.lance.distribution import pylance
-from workbench.upstreams.lance.pages import Chunk, Page, read_pages, unpack
-
-Files = dict[str, dict[str, NDArray[Any]]]
+from workbench.upstreams.lance.distribution import Files, pylance
+from workbench.upstreams.lance.fastlanes import unpack
+from workbench.upstreams.lance.pages import Chunk, Page, read_pages
 
 SEED = 20_260_104
 ROWS = 4_000
@@ -167,12 +166,7 @@ def _dictionary(page: Page) -> dict[str, NDArray[Any]]:
     items = page.layout["num_dictionary_items"]
     values, offsets, width = data, np.zeros(0, np.int32), 0
     if encoding.kind == "Variable":
-        # a u32 with the bits of an offset, a u32 that says where the strings begin, the offsets
-        bits, start = data[:8].view("<u4").tolist()
-        if bits != 32:
-            raise Infrastructure(f"a dictionary with offsets of {bits} bits: see RESYNC.md")
-        offsets = data[8 : 12 + 4 * items].view("<i4")
-        values = data[start : start + offsets[-1]]
+        values, offsets = strings_of(data, items)
     elif encoding.kind == "Flat":
         width = encoding["bits_per_value"] // 8
         values = data[: items * width]
@@ -182,6 +176,20 @@ def _dictionary(page: Page) -> dict[str, NDArray[Any]]:
     else:
         raise Infrastructure(f"a dictionary encoded as {encoding.kind} cannot be read yet")
     return {"values": values, "offsets": offsets, "width": np.array([width])}
+
+
+def strings_of(data: NDArray[np.uint8], items: int) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """Bytes and offsets of a dictionary of strings, as a page keeps it.
+
+    A u32 has the bits of an offset, a u32 says where the strings begin; the offsets follow.
+    """
+    bits, start = data[:8].view("<u4").tolist()
+    if bits != 32 or start != 12 + 4 * items:
+        raise Infrastructure(
+            f"a dictionary of {items} strings begins with {bits}, {start}: see RESYNC.md"
+        )
+    offsets = data[8:start].view("<i4")
+    return data[start : start + offsets[-1]], offsets
 
 
 def _indices(page: Page, chunk: Chunk) -> NDArray[np.uint32]:
@@ -214,5 +222,3 @@ DRAWS: Mapping[str, Callable[[np.random.Generator], Any]] = {
     "constant": lambda rng: np.full(ROWS, 7),
     "nulls": _with_nulls,
 }
-
-RECORDERS: Mapping[str, Callable[[], Files]] = {"dictionary": record_dictionary}

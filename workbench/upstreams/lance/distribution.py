@@ -8,11 +8,16 @@ import tempfile
 import types
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from workbench import targets
 from workbench.errors import Infrastructure
 
 DISTRIBUTION = "pylance"
+# Evidence: arrays by their role and name, by the stem of their archive (see `workbench.snapshots`).
+Files = dict[str, dict[str, NDArray[Any]]]
 
 
 def pylance() -> types.ModuleType:

@@ -12,15 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import Infrastructure
-from workbench.upstreams.lance.distribution import pylance
+from workbench.upstreams.lance.distribution import Files, pylance
 
 METRICS = ("L2", "cosine", "dot")
 PQ_SHAPES = ((128, 16, 256), (256, 16, 256), (768, 96, 256))
 PQ_DISTRIBUTIONS = ("clustered", "uniform", "sparse")
 PQ_QUERIES = 4
 PQ_SEED = 20_260_101
-
-Files = dict[str, dict[str, NDArray[Any]]]
 
 
 @dataclass(frozen=True)
@@ -168,12 +166,12 @@ def record_pq_cosine() -> Files:
     files = _record("cosine", 1_024)
     name = "128x16x256"
     rng = np.random.default_rng([PQ_SEED, 1])
-    plain = _uniform(rng, 1, 128)[0]
+    plain = uniform(rng, 1, 128)[0]
     odd = np.stack([plain, *(np.full(128, fill) for fill in (0, 1e-30, 1e30, np.nan, np.inf))])
     one_nan, one_inf = plain.copy(), plain.copy()
     one_nan[17], one_inf[100] = np.nan, -np.inf
     queries = np.stack([*odd, one_nan, one_inf]).astype(np.float32)
-    vectors = _uniform(rng, 512, 128).astype(np.float32)
+    vectors = uniform(rng, 512, 128).astype(np.float32)
     codebook = files[name]["fixture_codebook"].astype(np.float32)
     files[f"{name}-odd-queries"] = _ask(vectors, codebook, queries, "cosine")
     return files
@@ -252,25 +250,18 @@ def _clustered(rng: np.random.Generator, rows: int, dim: int) -> NDArray[np.floa
     return centres[chosen] + 0.2 * rng.standard_normal((rows, dim))
 
 
-def _uniform(rng: np.random.Generator, rows: int, dim: int) -> NDArray[np.float64]:
+def uniform(rng: np.random.Generator, rows: int, dim: int) -> NDArray[np.float64]:
     """Uniform on [-1, 1)."""
     return rng.uniform(-1, 1, (rows, dim))
 
 
-def _sparse(rng: np.random.Generator, rows: int, dim: int) -> NDArray[np.float64]:
+def sparse(rng: np.random.Generator, rows: int, dim: int) -> NDArray[np.float64]:
     """Draw normals, one component in ten kept."""
     return rng.standard_normal((rows, dim)) * (rng.random((rows, dim)) < 0.1)
 
 
 _PQ_DRAWS: Mapping[str, Callable[[np.random.Generator, int, int], NDArray[np.float64]]] = {
     "clustered": _clustered,
-    "uniform": _uniform,
-    "sparse": _sparse,
-}
-
-RECORDERS: Mapping[str, Callable[[], Files]] = {
-    "pq_cosine": record_pq_cosine,
-    "pq_dot": record_pq_dot,
-    "pq_l2": record_pq_l2,
-    "pq_l2_u8": record_pq_l2_u8,
+    "uniform": uniform,
+    "sparse": sparse,
 }

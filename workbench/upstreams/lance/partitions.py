@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import Infrastructure
-from workbench.upstreams.lance.distribution import pylance
+from workbench.upstreams.lance.distribution import Files, pylance
 
 Array = NDArray[Any]
-Files = dict[str, dict[str, Array]]
 
 SEED = 20_260_102
 # dimensions x partitions x probes; 17 dimensions end in one that no whole vector holds.
@@ -279,9 +278,4 @@ _FRAGMENTS: Mapping[str, Callable[[np.random.Generator, int, int], list[NDArray[
     "interleaved": _interleaved,
     "skewed": _skewed,
     "ties": _ties,
-}
-
-RECORDERS: Mapping[str, Callable[[], Files]] = {
-    "ivf_partition": record_ivf_partition,
-    "topk_merge": record_topk_merge,
 }

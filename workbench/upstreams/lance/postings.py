@@ -7,7 +7,7 @@ documents check each other.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import Infrastructure
-from workbench.upstreams.lance import full_text
+from workbench.upstreams.lance import corpora, full_text, inverted
+from workbench.upstreams.lance.distribution import Files
+from workbench.upstreams.lance.posting_blocks import BLOCK
 
 DOCUMENTS = 20_000
 SEED = 20_260_104
@@ -28,8 +30,6 @@ SEEK_RANKS = (0, 8, 100, 1_000)
 SEEKS = 512
 QUERIES = 8
 
-Files = dict[str, dict[str, NDArray[Any]]]
-
 
 @dataclass(frozen=True)
 class Site:
@@ -39,12 +39,12 @@ class Site:
     ----------
     dataset : lance.LanceDataset
         What is asked.
-    postings : workbench.upstreams.lance.full_text.Postings
+    postings : workbench.upstreams.lance.inverted.Postings
         The lists of `RANKS`, in that order.
     """
 
     dataset: Any = field(repr=False)
-    postings: full_text.Postings
+    postings: inverted.Postings
 
     def ids(self, place: int) -> NDArray[np.uint32]:
         """One list, by its place in `RANKS`."""
@@ -67,9 +67,9 @@ class Site:
 def _site() -> Iterator[Site]:
     with tempfile.TemporaryDirectory(prefix="workbench-lance-") as name:
         folder = Path(name)
-        corpus = full_text.zipf_corpus(np.random.default_rng(SEED), DOCUMENTS)
+        corpus = corpora.zipf_corpus(np.random.default_rng(SEED), DOCUMENTS)
         dataset = full_text.build_index(folder, corpus)
-        postings = full_text.read_postings(folder, full_text.token_ids(corpus), np.array(RANKS))
+        postings = inverted.read_postings(folder, corpora.token_ids(corpus), np.array(RANKS))
         yield Site(dataset, postings)
 
 
@@ -157,7 +157,7 @@ def _blocks(
 ) -> NDArray[np.int64]:
     """Where each block lookup ends: it starts at the block of the seek before it."""
     blocks = np.maximum(np.searchsorted(first_ids, least, side="right") - 1, 0)
-    entered = np.where(at < len(ids), at // full_text.BLOCK, len(first_ids))
+    entered = np.where(at < len(ids), at // BLOCK, len(first_ids))
     blocks[:, 1:] = np.where(
         opens[:, 1:] == 1, blocks[:, 1:], np.maximum(blocks[:, 1:], entered[:, :-1])
     )
@@ -184,9 +184,3 @@ def _chain(rng: np.random.Generator, site: Site) -> dict[str, NDArray[Any]]:
         arrays[f"chain_{operator}_ids"] = np.concatenate(found)
         arrays[f"chain_{operator}_counts"] = np.array([len(ids) for ids in found])
     return arrays
-
-
-RECORDERS: Mapping[str, Callable[[], Files]] = {
-    "posting_intersect": record_posting_intersect,
-    "posting_seek": record_posting_seek,
-}

@@ -7,16 +7,15 @@ where they lie. Importing this module loads the library.
 
 from __future__ import annotations
 
-import ctypes
 from typing import Any
 
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
 from workbench.upstreams.libopus.controls import CONTROLS, OPUS_RESET_STATE
-from workbench.upstreams.libopus.loading import library
+from workbench.upstreams.libopus.linked import INT, POINTER, control, declared, first_byte, locate
 
 __all__ = ["BAD_ARG", "decode_float", "reset"]
 
@@ -24,22 +23,7 @@ BAD_ARG = -1
 FINAL_RANGE = CONTROLS["final_range"][1] or 0
 DECODE, CONTROL = "opus_decode_float", "opus_decoder_ctl"
 
-for _name in (DECODE, CONTROL):
-    _function = getattr(library(), _name)
-    binding.add_symbol(_name, ctypes.cast(_function, ctypes.c_void_p).value)
-
-_POINTER, _INT = ir.IntType(8).as_pointer(), ir.IntType(32)
-
-
-def _start(context: Any, builder: Any, kind: Any, value: Any) -> Any:
-    """Address of an array's first byte."""
-    array = context.make_array(kind)(context, builder, value)
-    return builder.bitcast(array.data, _POINTER)
-
-
-def _declared(builder: Any, name: str, arguments: list[Any], *, variadic: bool = False) -> Any:
-    kind = ir.FunctionType(_INT, arguments, var_arg=variadic)
-    return builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+locate(DECODE, CONTROL)
 
 
 @intrinsic
@@ -49,37 +33,30 @@ def _decode(_typing: Any, state: Any, packet: Any, length: Any, pcm: Any, room: 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kinds, (a, b, size, c, most) = signature.args, arguments
         decoder, data, sound = (
-            _start(context, builder, kinds[i], array) for i, array in ((0, a), (1, b), (3, c))
+            first_byte(context, builder, kinds[i], array) for i, array in ((0, a), (1, b), (3, c))
         )
-        takes = [_POINTER, _POINTER, _INT, _POINTER, _INT, _INT]
-        call = _declared(builder, DECODE, takes)
-        return builder.call(call, [decoder, data, size, sound, most, ir.Constant(_INT, 0)])
+        takes = [POINTER, POINTER, INT, POINTER, INT, INT]
+        call = declared(builder, DECODE, takes)
+        return builder.call(call, [decoder, data, size, sound, most, ir.Constant(INT, 0)])
 
     return types.int32(state, packet, types.int32, pcm, types.int32), generate
 
 
 @intrinsic
-def _control(_typing: Any, state: Any, request: Any, value: Any) -> Any:
+def _ask(_typing: Any, state: Any, request: Any, value: Any) -> Any:
     """``opus_decoder_ctl(state, request, &value[0])``; a request without a value ignores it."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        decoder = _start(context, builder, signature.args[0], arguments[0])
-        place = _start(context, builder, signature.args[2], arguments[2])
-        call = _declared(builder, CONTROL, [_POINTER, _INT], variadic=True)
-        return builder.call(call, [decoder, arguments[1], place])
-
-    return types.int32(state, types.int32, value), generate
+    return types.int32(state, types.int32, value), control(CONTROL)
 
 
 # numba passes the typing context itself.
 decode: Any = _decode
-control: Any = _control
+ask: Any = _ask
 
 
 @njit
 def reset(decoder: Any, value: Any) -> int:
     """Forget the signal. ``value`` u32[1] is what controls write to, here nothing."""
-    code: int = control(decoder, np.int32(OPUS_RESET_STATE), value)
+    code: int = ask(decoder, np.int32(OPUS_RESET_STATE), value)
     return code
 
 
@@ -112,5 +89,5 @@ def decode_float(decoder: Any, value: Any, packet: Any, length: int, pcm: Any, r
     got = decode(decoder, packet, np.int32(length), pcm, np.int32(room))
     if got < 0:
         return np.int64(got), np.uint32(0)
-    control(decoder, np.int32(FINAL_RANGE), value)
+    ask(decoder, np.int32(FINAL_RANGE), value)
     return np.int64(got), value[0]

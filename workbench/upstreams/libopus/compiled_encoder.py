@@ -5,16 +5,14 @@ As `workbench.upstreams.libopus.compiled` does for the decoder: importing this l
 
 from __future__ import annotations
 
-import ctypes
 from typing import Any
 
 import numpy as np
-from llvmlite import binding, ir
 from numba import njit, types
 from numba.extending import intrinsic
 
 from workbench.upstreams.libopus.controls import CONTROLS, OPUS_RESET_STATE
-from workbench.upstreams.libopus.loading import library
+from workbench.upstreams.libopus.linked import INT, POINTER, control, declared, first_byte, locate
 
 __all__ = ["BAD_ARG", "encode_float", "final_range", "reset", "set_bitrate"]
 
@@ -23,21 +21,7 @@ SET_BITRATE = CONTROLS["bitrate"][0] or 0
 GET_FINAL_RANGE = CONTROLS["final_range"][1] or 0
 ENCODE, CONTROL = "opus_encode_float", "opus_encoder_ctl"
 
-for _name in (ENCODE, CONTROL):
-    _function = getattr(library(), _name)
-    binding.add_symbol(_name, ctypes.cast(_function, ctypes.c_void_p).value)
-
-_POINTER, _INT = ir.IntType(8).as_pointer(), ir.IntType(32)
-
-
-def _first_byte(context: Any, builder: Any, kind: Any, value: Any) -> Any:
-    array = context.make_array(kind)(context, builder, value)
-    return builder.bitcast(array.data, _POINTER)
-
-
-def _function_of(builder: Any, name: str, takes: list[Any], *, variadic: bool = False) -> Any:
-    kind = ir.FunctionType(_INT, takes, var_arg=variadic)
-    return builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+locate(ENCODE, CONTROL)
 
 
 @intrinsic
@@ -47,9 +31,9 @@ def _encode(_typing: Any, state: Any, pcm: Any, samples: Any, packet: Any, room:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kinds, (a, b, count, c, most) = signature.args, arguments
         encoder, sound, data = (
-            _first_byte(context, builder, kinds[i], array) for i, array in ((0, a), (1, b), (3, c))
+            first_byte(context, builder, kinds[i], array) for i, array in ((0, a), (1, b), (3, c))
         )
-        function = _function_of(builder, ENCODE, [_POINTER, _POINTER, _INT, _POINTER, _INT])
+        function = declared(builder, ENCODE, [POINTER, POINTER, INT, POINTER, INT])
         return builder.call(function, [encoder, sound, count, data, most])
 
     return types.int32(state, pcm, types.int32, packet, types.int32), generate
@@ -60,8 +44,8 @@ def _tell(_typing: Any, state: Any, request: Any, value: Any) -> Any:
     """``opus_encoder_ctl(state, request, value)``; a request without a value ignores it."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        encoder = _first_byte(context, builder, signature.args[0], arguments[0])
-        function = _function_of(builder, CONTROL, [_POINTER, _INT], variadic=True)
+        encoder = first_byte(context, builder, signature.args[0], arguments[0])
+        function = declared(builder, CONTROL, [POINTER, INT], variadic=True)
         return builder.call(function, [encoder, arguments[1], arguments[2]])
 
     return types.int32(state, types.int32, types.int32), generate
@@ -70,14 +54,7 @@ def _tell(_typing: Any, state: Any, request: Any, value: Any) -> Any:
 @intrinsic
 def _ask(_typing: Any, state: Any, request: Any, value: Any) -> Any:
     """``opus_encoder_ctl(state, request, &value[0])``."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        encoder = _first_byte(context, builder, signature.args[0], arguments[0])
-        place = _first_byte(context, builder, signature.args[2], arguments[2])
-        function = _function_of(builder, CONTROL, [_POINTER, _INT], variadic=True)
-        return builder.call(function, [encoder, arguments[1], place])
-
-    return types.int32(state, types.int32, value), generate
+    return types.int32(state, types.int32, value), control(CONTROL)
 
 
 @njit

@@ -7,7 +7,7 @@ recorded they are encoded, from sounds of one seed; remove the folder to have th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -124,6 +124,3 @@ def _case(packets: Packets, channels: int, rows: int) -> dict[str, NDArray[Any]]
         "output_samples": samples,
         "output_ranges": ranges,
     }
-
-
-RECORDERS: Mapping[str, Callable[[], Files]] = {"opus_celt": record_celt}

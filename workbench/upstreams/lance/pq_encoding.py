@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.upstreams.lance.ivf_pq import PQ_SHAPES, build_ivf_pq
+from workbench.upstreams.lance.distribution import Files
+from workbench.upstreams.lance.ivf_pq import PQ_SHAPES, build_ivf_pq, sparse, uniform
 
 SEED = 20_260_103
 ROWS = 128
@@ -18,7 +19,6 @@ ROWS = 128
 # float32, so no order of additions, no fused operation and no CPU can change a distance.
 STEP, LARGEST = 16, 4
 
-Files = dict[str, dict[str, NDArray[Any]]]
 Draw = Callable[[np.random.Generator, int, int], NDArray[np.float64]]
 
 
@@ -73,16 +73,4 @@ def _gaussian(rng: np.random.Generator, rows: int, dim: int) -> NDArray[np.float
     return rng.standard_normal((rows, dim))
 
 
-def _uniform(rng: np.random.Generator, rows: int, dim: int) -> NDArray[np.float64]:
-    """Uniform on [-1, 1)."""
-    return rng.uniform(-1, 1, (rows, dim))
-
-
-def _sparse(rng: np.random.Generator, rows: int, dim: int) -> NDArray[np.float64]:
-    """Draw normals, one component in ten kept."""
-    return rng.standard_normal((rows, dim)) * (rng.random((rows, dim)) < 0.1)
-
-
-_ROWS: Mapping[str, Draw] = {"gaussian": _gaussian, "uniform": _uniform, "sparse": _sparse}
-
-RECORDERS: Mapping[str, Callable[[], Files]] = {"pq_encode": record_pq_encode}
+_ROWS: Mapping[str, Draw] = {"gaussian": _gaussian, "uniform": uniform, "sparse": sparse}
