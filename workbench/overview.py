@@ -16,10 +16,14 @@ from workbench.files import sync
 from workbench.targets import Target
 
 
+def judge_sha256(target: Target) -> str:
+    """Digest of the judge that a trial of a target has now."""
+    return policy.judge_sha256(policy.judge_files(target.root, target.folder))
+
+
 def host_class(target: Target) -> str:
     """This machine's class for a target: it covers the judge's files as well."""
-    files = policy.judge_files(target.root, target.folder)
-    return host.current(policy.judge_sha256(files)).id
+    return host.current(judge_sha256(target)).id
 
 
 def targets(root: Path | None = None) -> list[dict[str, Any]]:

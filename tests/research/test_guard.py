@@ -105,6 +105,14 @@ def test_another_host_class_is_a_warning_with_the_command():
     assert finding.lines == ("no baseline for this host class: workbench guard --rebaseline pq_l2",)
 
 
+def test_baselines_of_an_older_judge_are_said_to_guard_nothing_anywhere():
+    old = dataclasses.replace(BASELINE, timestamp="2026-11-21T01:00:38+00:00")
+    finding = guard.no_baseline("pq_l2", "new", {"h": BASELINE, "i": old}, "now")
+    (line,) = finding.lines
+    assert "nor any other: guard.json is of an older judge" in line
+    assert guard.no_baseline("pq_l2", "new", {"h": BASELINE, "i": old}, "j").lines != (line,)
+
+
 def test_a_guards_file_survives_the_disk(tmp_path):
     path = tmp_path / guard.FILE
     assert guard.read(path) == {}

@@ -16,8 +16,8 @@ A target's ``callsite.py`` needs these lines::
 
 libopus encodes the streams, at constant rates that leave the first symbols all bits that they may
 need. The truth is read by `workbench.opus.range_coder`, whose decoder has libopus's final range in
-every packet. It is not the whole decoder around the kernel: that asks for counts of models of its
-own, which the surface has not.
+every packet. It is not the whole decoder around the kernel: its parts hand on the coder's own array
+and read the size of the frame from it.
 """
 
 from __future__ import annotations

@@ -88,7 +88,9 @@ def bind(
     kernels: Any, fixture: Arrays, now: Callable[[], int] = ticks.off
 ) -> Callable[[Arrays, Arrays, Arrays], None]:
     """Prepare a decoder that decodes its shapes with a kernel."""
-    variant = types.ModuleType(f"{getattr(kernels, '__name__', 'kernels')}.in_a_decoder")
+    # numba's cache knows a loop by this name: plain and clocked are two
+    name = getattr(kernels, "__name__", "kernels")
+    variant = types.ModuleType(f"{name}.in_a_decoder.{now.__name__}")
     vars(variant).update(
         reset=decoder.reset, decode=rebound(decoder.decode, pvq.decode, timed(kernels, now))
     )

@@ -7,6 +7,7 @@ import importlib.util
 import os
 from collections.abc import Iterator
 
+from workbench import host
 from workbench.doctor import asking
 from workbench.doctor.finding import Finding
 from workbench.errors import WorkbenchError
@@ -59,7 +60,7 @@ def _encodes(program: str, encoder: str) -> bool:
 
 def libopus() -> Iterator[Finding]:
     """The library and its version."""
-    if "WORKBENCH_LIBOPUS" not in os.environ and importlib.util.find_spec("av") is None:
+    if host.LIBOPUS not in os.environ and importlib.util.find_spec("av") is None:
         detail = "PyAV, which carries it, is not installed"
         yield Finding("libopus", "missing", detail, "pip install av")
         return
@@ -71,6 +72,6 @@ def libopus() -> Iterator[Finding]:
         mend = "install PyAV from its wheel: pip install av==18.1.0"
         yield Finding("libopus", "missing", str(error), mend)
         return
-    named = os.environ.get("WORKBENCH_LIBOPUS")
+    named = os.environ.get(host.LIBOPUS)
     where = f"at {named}" if named else f"in PyAV {asking.version('av')}"
     yield Finding("libopus", "ok", f"{version}, {where}")

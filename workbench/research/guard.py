@@ -168,7 +168,8 @@ def check(
     """
     baseline = baselines.get(record.host_class)
     if baseline is None:
-        return no_baseline(record.target, record.host_class), record
+        known = no_baseline(record.target, record.host_class, baselines, record.judge_sha256)
+        return known, record
     lines = broken(record, baseline)
     if lines and not against_itself(record):
         record = again()
@@ -180,9 +181,15 @@ def check(
     return Finding(record.target, record.host_class, status, tuple(lines), record.id), record
 
 
-def no_baseline(target: str, host_class: str) -> Finding:
-    """What is said where there is nothing to hold a record against."""
-    why = f"no baseline for this host class: workbench guard --rebaseline {target}"
+def no_baseline(
+    target: str, host_class: str, known: Mapping[str, Baseline], judge_sha256: str
+) -> Finding:
+    """What is said where there is nothing to hold a record against; worse if there is nowhere."""
+    why = "no baseline for this host class"
+    if known and all(baseline.judge_sha256 != judge_sha256 for baseline in known.values()):
+        latest = max(baseline.timestamp[:10] for baseline in known.values())
+        why += f" nor any other: {FILE} is of an older judge ({latest}) and guards nothing"
+    why += f": workbench guard --rebaseline {target}"
     return Finding(target, host_class, "warn", (why,))
 
 

@@ -46,7 +46,7 @@ def inspect(
     host_class = overview.host_class(target)
     baselines = guard.read(target.folder / guard.FILE)
     if host_class not in baselines:
-        return guard.no_baseline(name, host_class)
+        return guard.no_baseline(name, host_class, baselines, overview.judge_sha256(target))
 
     def measure() -> TrialRecord:
         return race_against_itself(target, progress)

@@ -142,8 +142,9 @@ def _guardrails(target: Target, lane: str, focus: str) -> Found:
         f"{limits.worst_ratio:g}, {limits.budget_seconds:g} s",
         "",
     )
-    if overview.host_class(target) not in guard.read(target.folder / guard.FILE):
-        finding = guard.no_baseline(target.name, overview.host_class(target))
+    here, known = overview.host_class(target), guard.read(target.folder / guard.FILE)
+    if here not in known:
+        finding = guard.no_baseline(target.name, here, known, overview.judge_sha256(target))
         what, _, mend = finding.lines[0].partition(": ")
         yield "WARN", what, mend
 
