@@ -462,6 +462,11 @@ def sample_size(data):
     return f"{found.cells:,} of {found.of:,} cells ({found.cells / found.of:.1%})"
 
 
+def sampled_share(data):
+    """The sample's cells as a share of all."""
+    return sampled(data).cells / sampled(data).of
+
+
 def equal_bitrate(data, both=False):
     """Cells that are structural at equal bitrate, or by both rules."""
     sweep = _sweep(data)

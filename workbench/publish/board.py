@@ -39,6 +39,7 @@ def figure(scores: Sequence[Score]) -> Picture:
                     fontsize=7,
                     color=style.GREY,
                     ha="center",
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4},
                 )
         limit = kernel.ratio * line.roofline_share
         axes.plot(limit, place, "|", color=style.GREEN, markersize=11, markeredgewidth=2, zorder=2)
