@@ -248,8 +248,8 @@ def lossy(data):
     style.caption(
         picture,
         "A mark a distribution. Grey dots and their line: the variants on the hull of (median time "
-        "over distributions, least recall) of the shape; the pale line is the oracle's minimum of 0.95. 20,000 rows, "
-        "data/hull.csv.",
+        "over distributions, least recall) of the shape; the pale line is the "
+        "oracle's minimum of 0.95. 20,000 rows, data/hull.csv.",
     )
     return Drawing(
         picture,

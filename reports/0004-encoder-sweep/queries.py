@@ -327,7 +327,7 @@ def _rates(sweep, *, ascending):
         dearer=lambda percent: (percent > 0).sum(),
     ).reset_index()
     table = table[table["sources"] >= sweep.cut.sources(sweep.sources)]
-    table = table.sort_values("median", ascending=ascending).head(SHOWN)
+    table = table.sort_values("median", ascending=ascending, kind="stable").head(SHOWN)
     for column in ("median", "least", "most"):
         table[column] = table[column].map("{:+.1f} %".format)
     return table.rename(columns={"dearer": "dearer on"})

@@ -3,8 +3,8 @@
 The rule, for what stands outside ``{{ }}``:
 
 - Digits are numbers, and so are the words from two to twelve, the tens, hundred, thousand, million
-  and dozen, and fractions: half, quarter, a third to a tenth. "One" is a number where it counts what
-  a query gave (one of ``{{ n }}``), and English elsewhere.
+  and dozen, and fractions: half, quarter, a third to a tenth. "One" is a number where it counts
+  what a query gave (one of ``{{ n }}``), and English elsewhere.
 - No numbers are: code blocks and code between backticks (unless it is a bare number), addresses
   of links, comments; names that begin with a letter (``libx264``, AVX-512); dates, versions of
   three parts, the places of a list; and what follows trial, decision, digest, issue, section or

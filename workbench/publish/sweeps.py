@@ -180,7 +180,7 @@ def _hits(cells: pd.DataFrame, axes: Axes) -> pd.DataFrame:
     names = cells[axes.recipe].astype(str)
     modes = cells[axes.group[-1]].astype(str)
     table = cells["hit"].groupby([names, modes]).mean().unstack()
-    return table.loc[table.max(axis=1).sort_values(ascending=False).index]
+    return table.loc[table.max(axis=1).sort_values(ascending=False, kind="stable").index]
 
 
 def _draw_hull(panel: Panel, part: pd.DataFrame, axes: Axes, colour: str, label: str) -> None:
