@@ -50,6 +50,16 @@ def test_pages_are_made_of_targets_and_ledgers(site):
     assert (site / "reports/0001-pq-l2/data/results.tsv").is_file()
 
 
+def test_an_analysis_notebook_is_a_page_without_code_and_links_lead_to_it(site):
+    page = (site / "notebooks/thresholds.html").read_text()
+    assert "cells are structural; with recipes permuted" in page
+    assert 'src="../_images/thresholds_' in page
+    assert "import workbench" not in page
+    assert 'href="regressions.html"' in page
+    assert (site / "notebooks/thresholds.ipynb").is_file()
+    assert not (site / "notebooks/explore.html").exists()  # it has no figures to show
+
+
 def test_the_search_index_has_what_pages_say(site):
     index = (site / "searchindex.js").read_text().removeprefix("Search.setIndex(").rstrip(")")
     found = json.loads(index)
@@ -107,6 +117,13 @@ def test_a_folder_that_is_no_site_is_not_replaced(small, tmp_path):
     with pytest.raises(Usage, match="is no site"):
         build.build(small, tmp_path)
     assert (tmp_path / "mine.txt").read_text() == "precious"
+
+
+def test_a_notebook_that_is_none_is_named(small, tmp_path):
+    (small / "notebooks").mkdir()
+    (small / "notebooks" / "a.ipynb").write_text("{}")
+    with pytest.raises(Infrastructure, match=r"notebooks/a\.ipynb is no notebook"):
+        build.build(small, tmp_path / "out")
 
 
 def test_what_is_missing_is_said(small, tmp_path, monkeypatch, capsys):

@@ -1,4 +1,4 @@
-"""What Sphinx does not do by itself: links to folders, ledgers, notebooks, plain files; excerpts."""
+"""What Sphinx does not do by itself: links to folders, ledgers, notebooks and files; excerpts."""
 
 from __future__ import annotations
 
