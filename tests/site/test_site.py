@@ -19,7 +19,8 @@ def small(tmp_path):
     root = tmp_path / "project"
     for name, text in {
         "README.md": "# Home\n\nTo [a page](docs/a.md#two), [code](code.py), [a folder](docs/).\n",
-        "docs/a.md": "# A\n\n## Two\n\nA {name} in braces, `--option`, and [home](../README.md).\n",
+        "docs/a.md": "# A\n\n## Two\n\nA {name} in braces, `--option`, and [home](../README.md).\n"
+        "\n<!-- a remark -->\n",
         "docs/data/x.tsv": "a\tb\n",
         "code.py": "print('é')\n",
         "pyproject.toml": "[tool.workbench]\n",
@@ -84,6 +85,9 @@ def test_a_small_project_has_a_site(small, tmp_path):
     out = tmp_path / "out"
     built = build.build(small, out)
     assert (built.pages, built.files, built.external) == (3, 2, 0)
+    texts = (out / "_static" / "texts.js").read_text()
+    assert "A {name} in braces" in texts
+    assert "a remark" not in texts
     home = (out / "index.html").read_text()
     assert 'href="docs/a.html#two"' in home
     assert 'href="code.py"' in home

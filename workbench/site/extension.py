@@ -17,9 +17,15 @@ def setup(app: Sphinx) -> dict[str, Any]:
     # Before Sphinx collects downloads, which would copy each file to a name of its own.
     app.connect("doctree-read", settle_links, priority=100)
     texts: dict[str, str] = {}
-    app.connect("doctree-read", lambda app, tree: texts.update({app.env.docname: tree.astext()}))
+    app.connect("doctree-read", lambda app, tree: texts.update({app.env.docname: said(tree)}))
     app.connect("build-finished", lambda app, _: write_texts(Path(app.outdir), texts))
     return {"parallel_read_safe": False, "parallel_write_safe": True}
+
+
+def said(doctree: nodes.document) -> str:
+    """What a reader sees of a page, without its markup and remarks."""
+    unseen = (nodes.comment, nodes.raw)
+    return " ".join(t for t in doctree.findall(nodes.Text) if not isinstance(t.parent, unseen))
 
 
 def write_texts(out: Path, texts: dict[str, str]) -> None:
