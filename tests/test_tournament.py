@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from workbench import cli, overview, scoreboard, targets, tournament
+from workbench import cli, contestants, overview, scoreboard, targets, tournament
 from workbench.errors import Infrastructure
 from workbench.publish import board
 
@@ -28,7 +28,7 @@ def replica(target, factor=1.0, **failures):
         for load in target.inputs.workloads(rng)
     ]
     least = {combo["shape"]: 5e3 for combo in combos}
-    return {"combos": combos, "least_ns": least, "failures": failures}
+    return {"combos": combos, "least_ns": least, "failures": failures, "cpu": "znver3"}
 
 
 @pytest.fixture
@@ -44,6 +44,21 @@ def test_ratios_are_of_the_same_rounds_and_the_best_peer_is_the_fastest(target):
     assert found.vs_peers["fast"].ratio == pytest.approx(1.1 * 10 / 8)
     assert found.roofline_share == pytest.approx(5 / 11.05)
     assert (found.processes, found.rounds) == (2, 3)
+
+
+def test_a_slow_peer_is_held_against_the_kernel_in_the_rounds_that_it_had(target):
+    found = replica(target)
+    for combo in found["combos"]:
+        ours, theirs = combo["elapsed_ns"]["kernels"], combo["elapsed_ns"]["slow"]
+        combo["elapsed_ns"] |= {"kernels": [*ours, 1e3, 1e3, 1e3, 1e3], "slow": theirs[:2]}
+    slow = tournament.score(target, [found] * 2).vs_peers["slow"]
+    assert slow.ratio == pytest.approx(10 / 40)
+
+
+def test_only_peers_are_slow():
+    times = [{"kernels": [90.0], "upstream": [1.0], "slow": [2.0]}] * 2
+    times.append({"kernels": [90.0], "upstream": [1.0], "slow": [contestants.SLOW]})
+    assert contestants.quick(["kernels", "upstream", "slow"], times) == ["kernels", "upstream"]
 
 
 def test_a_wrong_peer_is_named_and_not_timed(target):

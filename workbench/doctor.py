@@ -308,7 +308,7 @@ def _encodes(program: str, encoder: str) -> bool:
 
 
 def _libopus() -> Iterator[Finding]:
-    if "WORKBENCH_LIBOPUS" not in os.environ and importlib.util.find_spec("av") is None:
+    if host.LIBOPUS not in os.environ and importlib.util.find_spec("av") is None:
         detail = "PyAV, which carries it, is not installed"
         yield Finding("libopus", "missing", detail, "pip install av")
         return
@@ -320,7 +320,7 @@ def _libopus() -> Iterator[Finding]:
         mend = "install PyAV from its wheel: pip install av==18.1.0"
         yield Finding("libopus", "missing", str(error), mend)
         return
-    named = os.environ.get("WORKBENCH_LIBOPUS")
+    named = os.environ.get(host.LIBOPUS)
     where = f"at {named}" if named else f"in PyAV {_version('av')}"
     yield Finding("libopus", "ok", f"{version}, {where}")
 

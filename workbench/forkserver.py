@@ -18,7 +18,8 @@ from workbench import runner
 from workbench.arena import Arena
 from workbench.child import Runner
 from workbench.errors import Infrastructure
-from workbench.host import NUMBA_PASSED
+from workbench.host import LIBOPUS, NUMBA_PASSED
+from workbench.upstreams import libopus
 
 ADDR_NO_RANDOMIZE = 0x0040000
 MAX_RUNNER_BYTES = 6 << 30
@@ -43,6 +44,8 @@ class ForkServer:
             "OPENBLAS_NUM_THREADS": "1",
             **{name: os.environ[name] for name in NUMBA_PASSED if name in os.environ},
         }
+        if (library := libopus.named()) is not None:
+            environment[LIBOPUS] = str(library)
         addresses = contextlib.nullcontext(False) if randomised else address_randomisation_off()
         with theirs, addresses as self.fixed_addresses:
             self._process = subprocess.Popen(

@@ -19,6 +19,8 @@ NUMBA_PASSED = (
     *("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_ENABLE_AVX", "NUMBA_DISABLE_INTEL_SVML"),
     *("NUMBA_OPT", "NUMBA_LOOP_VECTORIZE", "NUMBA_SLP_VECTORIZE", "NUMBA_BOUNDSCHECK"),
 )
+# Names the file of another libopus than PyAV's, which reaches the runners too.
+LIBOPUS = "WORKBENCH_LIBOPUS"
 _DISTRIBUTIONS = (
     *("numpy", "numba", "llvmlite", "scipy", "pandas", "pyarrow", "papermill"),
     *("workbench", "pylance", "faiss-cpu", "av", "imageio-ffmpeg"),

@@ -38,8 +38,9 @@ from workbench.setting import Options, Setting, settle
 from workbench.transfer import CallSiteRecord, Case, Histogram
 
 CROSSOVERS = 3
-# A whole query compiles for longer than a kernel.
-ANSWER_SECONDS = 180.0
+# A whole query compiles for longer than a kernel: a decoder around one takes 70 s of CPU, and
+# three of them at once did not get that within 180 s where six others used the two cores.
+ANSWER_SECONDS = 600.0
 SHARE_TURNS = 24
 ASKED_QUERIES = 32
 

@@ -54,6 +54,9 @@ class Score:
         The least time the machine allows / the kernel's time, geometric mean over combos.
     failures : dict of str to str
         Peers whose answer was wrong, and how.
+    cpu : str
+        What LLVM calls the processor, e.g. ``znver3``: a model's name does not say what vectors it
+        has. Empty in lines that are older than this field.
     """
 
     target: str
@@ -73,6 +76,7 @@ class Score:
     roofline_share: float
     combos: tuple[Combo, ...]
     failures: dict[str, str]
+    cpu: str = ""
 
 
 def path(root: Path) -> Path:

@@ -158,17 +158,21 @@ def score(target: Target, replicas: Sequence[dict[str, Any]]) -> Score:
             for combo, times, limit in zip(combos, medians, least, strict=True)
         ),
         failures=failures,
+        cpu=replicas[0]["cpu"],
     )
 
 
 def _log_ratios(replica: dict[str, Any], name: str) -> NDArray[np.float64]:
-    """Median over rounds of log(kernel / another), by combo; each round asked both the same."""
-    return np.array(
-        [
-            np.median(np.log(np.divide(combo["elapsed_ns"][KERNELS], combo["elapsed_ns"][name])))
-            for combo in replica["combos"]
-        ]
-    )
+    """Median over rounds of log(kernel / another), by combo; each round asked both the same.
+
+    A slow one had the first rounds only.
+    """
+    found = []
+    for combo in replica["combos"]:
+        theirs = np.array(combo["elapsed_ns"][name])
+        ours = np.array(combo["elapsed_ns"][KERNELS])[: len(theirs)]
+        found.append(np.median(np.log(ours / theirs)))
+    return np.array(found)
 
 
 def _ratio(replicas: Sequence[NDArray[np.float64]], names: Sequence[str]) -> Ratio:

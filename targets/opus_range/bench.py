@@ -39,8 +39,9 @@ def decode_frames(state, packets, bounds, script, symbols, ranges):
 
     A line of it is a kind of symbol and two numbers: 0 a bit and its ``logp``, 1 a symbol of the
     distribution at ``first`` with 2**``bits`` counts, 2 a Laplace number with ``zero`` and
-    ``decay``, 3 so many raw bits, 4 a number below ``total``. ``kernels`` is the global that
-    `specialise` provides.
+    ``decay``, 3 so many raw bits, 4 a number below ``total``, 5 a symbol of those that have ``two``
+    of ``total`` counts each, 6 how much is used. ``kernels`` is the global that `specialise`
+    provides.
     """
     for i in range(len(packets)):
         packet, lines = packets[i], script[i]
@@ -58,8 +59,14 @@ def decode_frames(state, packets, bounds, script, symbols, ranges):
                     found = kernels.laplace(state, packet, one, two)  # noqa: F821
                 elif kind == 3:
                     found = kernels.raw(state, packet, one)  # noqa: F821
-                else:
+                elif kind == 4:
                     found = kernels.uint(state, packet, one)  # noqa: F821
+                elif kind == 5:
+                    found = kernels.frequency(state, one) // two  # noqa: F821
+                    high = min(found * two + two, one)
+                    kernels.take(state, packet, found * two, high, one)  # noqa: F821
+                else:
+                    found = kernels.tell(state)  # noqa: F821
                 symbols[i, at] = found
                 at += 1
             ranges[i, j] = kernels.final_range(state)  # noqa: F821

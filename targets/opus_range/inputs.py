@@ -2,10 +2,11 @@
 
 A request is frames that the project's own range encoder wrote, with the symbols of a CELT frame of
 20 ms in its order: flags, energies, time-frequency changes, spreading, boosts, trim, raw bits of
-energies, then for each vector its index and for every other one an angle. The codebooks are those
-of one frame of a real stream, drawn for each request from the snapshot of ``opus_pvq``. Symbols are
-drawn by their models, so that frames are as long as models say. All frames of a request have one
-script. A request takes 0.2 to 0.4 ms to draw.
+energies, then for each vector its index and for every other one an angle. Before an energy, a
+change, a boost, a vector and an angle, and behind an angle, it asks how much is used, as a decoder
+does. The codebooks are those of one frame of a real stream, drawn for each request from the
+snapshot of ``opus_pvq``. Symbols are drawn by their models, so that frames are as long as models
+say. All frames of a request have one script. A request takes 0.2 to 0.4 ms to draw.
 """
 
 import functools
@@ -22,7 +23,7 @@ from workbench.targets import Workload
 # name: (channels, frames of a request)
 SHAPES = {"32k_mono": (1, 48), "96k_stereo": (2, 24), "192k_stereo": (2, 16)}
 TIMED_DISTRIBUTIONS = ("speech", "music", "transients")
-BIT, SYMBOL, LAPLACE, RAW, UINT = range(5)
+BIT, SYMBOL, LAPLACE, RAW, UINT, COUNT, TELL = range(7)
 # Bits of the totals of the distributions in `tables.ICDF`, by where each starts.
 TOTALS = {tables.SPREAD: 5, tables.TRIM: 7, tables.TAPSET: 2, tables.SMALL_ENERGY: 2}
 LARGEST_UINT = 2**32 - 1
@@ -41,19 +42,22 @@ def recorded(shape, distribution):
 
 def script_of(rng, channels, sizes):
     """Symbols of a frame with these codebooks: kind and two numbers each."""
+    used = (TELL, 0, 0)
     lines = [(BIT, logp, 0) for logp in (15, 1, 3, 3)]
-    energies = tables.LAPLACE[3, 0].tolist()
     # twice 64: the tables keep 256ths of the 32,768 counts, and of the decay of 16,384
-    lines += [(LAPLACE, zero << 7, decay << 6) for zero, decay in energies for _ in range(channels)]
-    lines += [(BIT, 4, 0)] + [(BIT, 5, 0)] * 20
-    lines += [(SYMBOL, tables.SPREAD, 5)] + [(BIT, 6, 0)] * 21 + [(SYMBOL, tables.TRIM, 7)]
+    for zero, decay in tables.LAPLACE[3, 0].tolist():
+        lines += [used, (LAPLACE, zero << 7, decay << 6)] * channels
+    lines += [used, (BIT, 4, 0)] + [used, (BIT, 5, 0)] * 20
+    lines += [(SYMBOL, tables.SPREAD, 5)] + [used, (BIT, 6, 0)] * 21 + [(SYMBOL, tables.TRIM, 7)]
     if channels == 2:
         lines += [(UINT, 22, 0), (BIT, 1, 0)]
     fine = rng.integers(1, 4, size=21).tolist()
     lines += [(RAW, bits, 0) for bits in fine for _ in range(channels)]
     angles = rng.integers(3, 64, size=len(sizes)).tolist()
     for i, (size, angle) in enumerate(zip(sizes, angles, strict=True)):
-        lines += [(UINT, size, 0)] + [(UINT, angle, 0)] * (i % 2)
+        # even steps where there are two channels or blocks; in one band others, here by threes
+        asked = (UINT, angle, 0) if i % 4 == 1 else (COUNT, 3 * angle - 1, 3)
+        lines += [used, (UINT, size, 0)] + [used, asked, used] * (i % 2)
     return lines
 
 
@@ -68,7 +72,7 @@ def stacked(scripts, count):
 
 def bits_of(lines):
     """Bits that a frame cannot exceed, whatever its symbols are: an upper bound."""
-    worst = {BIT: 16, SYMBOL: 8, LAPLACE: 16, RAW: 0, UINT: 33}
+    worst = {BIT: 16, SYMBOL: 8, LAPLACE: 16, RAW: 0, UINT: 33, COUNT: 17, TELL: 0}
     return sum(worst[kind] + (one if kind == RAW else 0) for kind, one, _ in lines)
 
 
@@ -111,8 +115,11 @@ def encode(scripts, chances, icdf, packets, bounds):
                     coding.encode_laplace(coder, packet, number, one, two)
                 elif kind == RAW:
                     coding.encode_bits(coder, packet, int(chance * (1 << one)), one)
-                else:
+                elif kind == UINT:
                     coding.encode_uint(coder, packet, int(chance * one), one)
+                elif kind == COUNT:
+                    low = int(chance * one) // two * two
+                    coding.encode_range(coder, packet, low, min(low + two, one), one)
             size = (coding.tell(coder) + 7 >> 3) + 1
             coding.shrink_encoder(coder, packet, size)
             coding.finish_encoder(coder, packet)
@@ -181,11 +188,14 @@ def every(kind):
         ]
     if kind == "raw":
         return [(RAW, bits, 0) for bits in [*range(26), *range(25, -1, -1)]]
+    if kind == "counts":
+        totals = [2, 3, 4, 17, 255, 256, 257, 32_767, 32_768, 65_535]
+        return [(COUNT, total, each) for total in totals for each in (1, 3, total - 1, total)]
     edges = [2, 3, 4, 255, 256, 257, 511, 512, 65_535, 65_536, 2**24 + 1, 2**31, LARGEST_UINT]
     return [(UINT, total, 0) for total in edges] * 6
 
 
-KINDS = ("bits", "symbols", "energies", "steep-and-flat", "raw", "uniform")
+KINDS = ("bits", "symbols", "energies", "steep-and-flat", "raw", "uniform", "counts")
 
 
 def battery(rng):
@@ -194,7 +204,7 @@ def battery(rng):
         for distribution in TIMED_DISTRIBUTIONS:
             yield workload(rng, shape, distribution, frames=2)
     for kind in KINDS:
-        lines = every(kind)
+        lines = [line for asked in every(kind) for line in (asked, (TELL, 0, 0))]
         yield edge(kind, lines, 12, lambda given, rng: given)
     mixed = [line for kind in KINDS for line in every(kind)[:24]]
     for name, damage in {

@@ -12,10 +12,13 @@ from workbench.opus.range_coder import (
     RANGE,
     decode_bit,
     decode_bits,
+    decode_frequency,
     decode_icdf,
     decode_laplace,
     decode_uint,
     start_decoder,
+    take_range,
+    tell_eighths,
 )
 
 
@@ -59,6 +62,24 @@ def raw(state, packet, bits):
 def uint(state, packet, total):
     """Read a number below ``total``, 2 to 2**32 - 1, all equally likely."""
     return np.int64(decode_uint(state[0], packet, total))
+
+
+@njit
+def frequency(state, total):
+    """Which of ``total`` counts the next symbol's range holds."""
+    return np.int64(decode_frequency(state[0], total))
+
+
+@njit
+def take(state, packet, low, high, total):
+    """The symbol is the one that has the counts from ``low`` to ``high``."""
+    take_range(state[0], packet, low, high, total)
+
+
+@njit
+def tell(state):
+    """Eighths of a bit that are used."""
+    return np.int64(tell_eighths(state[0]))
 
 
 @njit

@@ -33,13 +33,14 @@ class Coder:
     def start(self, data):
         """Begin a frame of these bytes."""
         self.front, self.back = self.reader(data)
-        self.range, self.value = 128, 127 - self.front(7)
+        self.range, self.value, self.total = 128, 127 - self.front(7), 9
         self.refill()
 
     def refill(self):
         """Eight bits more until the range is large enough."""
         while self.range <= BOTTOM:
             self.range <<= 8
+            self.total += 8
             self.value = ((self.value << 8) + 255 - self.front(8)) & (TOP - 1)
 
     def at(self, total):
@@ -60,7 +61,22 @@ class Coder:
         counts = (total - 1 >> raw) + 1
         high = self.at(counts)
         self.take(high, high + 1, counts)
-        return min(high << raw | self.back(raw), total - 1)
+        return min(high << raw | self.raw(raw), total - 1)
+
+    def raw(self, bits):
+        """Bits from the end."""
+        self.total += bits
+        return self.back(bits)
+
+    def tell(self):
+        """Eighths of a bit that are used."""
+        log = self.range.bit_length()
+        left = self.range >> log - 16
+        for _ in range(3):
+            left = left * left >> 15
+            log = 2 * log + (left >> 16)
+            left >>= left >> 16
+        return 8 * self.total - log
 
     def laplace(self, zero, decay):
         """A signed number."""
@@ -155,15 +171,24 @@ def peer(kind):
         return state.laplace(int(zero), int(decay))
 
     def raw(state, packet, bits):
-        return state.back(int(bits))
+        return state.raw(int(bits))
 
     def uint(state, packet, total):
         return state.uniform(int(total))
 
+    def frequency(state, total):
+        return state.at(int(total))
+
+    def take(state, packet, low, high, total):
+        state.take(int(low), int(high), int(total))
+
+    def tell(state):
+        return state.tell()
+
     def final_range(state):
         return state.range
 
-    surface = (start, bit, symbol, laplace, raw, uint, final_range)
+    surface = (start, bit, symbol, laplace, raw, uint, frequency, take, tell, final_range)
     named = {function.__name__: function for function in surface}
 
     def setup(icdf):

@@ -1,20 +1,20 @@
 """The truth in the plainest code: RFC 6716, section 4.1, one step after another.
 
-The state is five numbers: ``rng`` and ``val`` of the text, how many bytes were taken from the
-front, the last of them, and how many raw bits were taken from the back. Behind the frame, in
-both directions, there are zeros. Raw bits are read one by one.
+The state is six numbers: ``rng`` and ``val`` of the text, how many bytes were taken from the
+front, the last of them, how many raw bits were taken from the back, and how many bits the text
+counts in all. Behind the frame, in both directions, there are zeros. Raw bits are read one by one.
 """
 
 import numpy as np
 from numba import njit
 
-RNG, VAL, TAKEN, LAST, RAW, FIRST, SIZE = range(7)
+RNG, VAL, TAKEN, LAST, RAW, FIRST, SIZE, TOTAL = range(8)
 
 
 @njit
 def setup(icdf):
     """The state and the distributions."""
-    return np.zeros(7, np.int64), icdf
+    return np.zeros(8, np.int64), icdf
 
 
 @njit
@@ -32,6 +32,7 @@ def renormalise(numbers, packet):
     """4.1.2.1: eight bits more, until the range is above 2**23."""
     while numbers[RNG] <= 1 << 23:
         numbers[RNG] <<= 8
+        numbers[TOTAL] += 8
         byte = next_byte(numbers, packet)
         sym = ((numbers[LAST] & 1) << 7) | (byte >> 1)
         numbers[LAST] = byte
@@ -46,13 +47,14 @@ def start(state, packet, first, size):
     numbers[FIRST] = first
     numbers[SIZE] = size
     numbers[RNG] = 128
+    numbers[TOTAL] = 9
     numbers[LAST] = next_byte(numbers, packet)
     numbers[VAL] = 127 - (numbers[LAST] >> 1)
     renormalise(numbers, packet)
 
 
 @njit
-def frequency(numbers, total):
+def count(numbers, total):
     """4.1.2: which of ``total`` counts the value lies in."""
     return total - min(numbers[VAL] // (numbers[RNG] // total) + 1, total)
 
@@ -74,7 +76,7 @@ def bit(state, packet, logp):
     """4.1.3.2, as a symbol of 2**logp counts of which the last is a one."""
     numbers = state[0]
     total = 1 << logp
-    one = frequency(numbers, total) == total - 1
+    one = count(numbers, total) == total - 1
     update(numbers, packet, total - 1 if one else 0, total if one else total - 1, total)
     return np.int64(one)
 
@@ -84,7 +86,7 @@ def symbol(state, packet, first, bits):
     """4.1.3.3: the first symbol whose counts end behind the frequency."""
     numbers, icdf = state
     total = 1 << bits
-    at = frequency(numbers, total)
+    at = count(numbers, total)
     low, found = 0, 0
     high = total - icdf[first]
     while high <= at:
@@ -105,6 +107,7 @@ def raw(state, packet, bits):
             byte = np.int64(packet[numbers[FIRST] + numbers[SIZE] - 1 - place])
             found |= (byte >> (numbers[RAW] & 7) & 1) << i
         numbers[RAW] += 1
+    numbers[TOTAL] += bits
     return found
 
 
@@ -116,11 +119,11 @@ def uint(state, packet, total):
     while total - 1 >> width:
         width += 1
     if width <= 8:
-        found = frequency(numbers, total)
+        found = count(numbers, total)
         update(numbers, packet, found, found + 1, total)
         return np.int64(found)
     counts = (total - 1 >> (width - 8)) + 1
-    high = frequency(numbers, counts)
+    high = count(numbers, counts)
     update(numbers, packet, high, high + 1, counts)
     return np.int64(min(high << (width - 8) | raw(state, packet, width - 8), total - 1))
 
@@ -133,7 +136,7 @@ def laplace(state, packet, zero, decay):
     predecessor without one, times ``decay`` / 16384, and one.
     """
     numbers = state[0]
-    at = frequency(numbers, 32768)
+    at = count(numbers, 32768)
     low, counts, size = 0, zero, 0
     if at >= zero:
         low, size = zero, 1
@@ -148,6 +151,34 @@ def laplace(state, packet, zero, decay):
         sign = 1
     update(numbers, packet, low, min(low + counts, 32768), 32768)
     return np.int64(sign * size)
+
+
+@njit
+def frequency(state, total):
+    """4.1.2, its first half."""
+    return np.int64(count(state[0], total))
+
+
+@njit
+def take(state, packet, low, high, total):
+    """4.1.2, its second half."""
+    update(state[0], packet, low, high, total)
+
+
+@njit
+def tell(state):
+    """4.1.6.2: eighths of a bit; log2 of the range is refined by squaring what is left of it."""
+    numbers = state[0]
+    lg = 0
+    while numbers[RNG] >> lg:
+        lg += 1
+    r = numbers[RNG] >> (lg - 16)
+    for _ in range(3):
+        r = (r * r) >> 15
+        lg = 2 * lg + (r >> 16)
+        if r >> 16:
+            r >>= 1
+    return np.int64(8 * numbers[TOTAL] - lg)
 
 
 @njit
@@ -200,7 +231,13 @@ def decode_all(state, packets, bounds, script, symbols, ranges):
                     symbols[i, at] = laplace(state, packets[i], one, two)
                 elif kind == 3:
                     symbols[i, at] = raw(state, packets[i], one)
-                else:
+                elif kind == 4:
                     symbols[i, at] = uint(state, packets[i], one)
+                elif kind == 5:
+                    which = frequency(state, one) // two
+                    take(state, packets[i], which * two, min(which * two + two, one), one)
+                    symbols[i, at] = which
+                else:
+                    symbols[i, at] = tell(state)
                 at += 1
             ranges[i, j] = final_range(state)

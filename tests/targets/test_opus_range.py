@@ -19,7 +19,7 @@ from workbench.opus import range_coder as coding
 from workbench.targets import Target
 
 TARGET = targets.load("opus_range")
-BIT, SYMBOL, LAPLACE, RAW, UINT = range(5)
+BIT, SYMBOL, LAPLACE, RAW, UINT, COUNT, TELL = range(7)
 
 # One table drives every test of agreement: a variant that is not in it is not checked anywhere.
 VARIANTS: Mapping[str, Callable[[Target], Any]] = {
@@ -77,6 +77,8 @@ lines = st.one_of(
     st.tuples(st.just(LAPLACE), st.integers(128, 32_600), st.integers(0, 11_456)),
     st.tuples(st.just(RAW), st.integers(0, 25), st.just(0)),
     st.tuples(st.just(UINT), st.integers(2, 2**32 - 1), st.just(0)),
+    st.tuples(st.just(COUNT), st.integers(2, 65_535), st.integers(1, 9)),
+    st.just((TELL, 0, 0)),
 )
 
 
@@ -104,9 +106,15 @@ def test_what_was_encoded_is_decoded_with_the_encoders_range(
         elif kind == RAW:
             symbols.append(int(rng.integers(1 << one)))
             coding.encode_bits(coder, packet, symbols[-1], one)
-        else:
+        elif kind == UINT:
             symbols.append(int(rng.integers(one)))
             coding.encode_uint(coder, packet, symbols[-1], one)
+        elif kind == COUNT:
+            symbols.append(int(rng.integers(one)) // two)
+            low = symbols[-1] * two
+            coding.encode_range(coder, packet, low, min(low + two, one), one)
+        else:
+            symbols.append(int(coding.tell_eighths(coder)))
     final = coder[coding.RANGE]
     coding.finish_encoder(coder, packet)
     assert coder[coding.FAULT] == 0

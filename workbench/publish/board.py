@@ -78,7 +78,7 @@ def chosen(published: Mapping[str, Score], names: Sequence[str] = ()) -> list[Sc
 
 def caption(scores: Sequence[Score]) -> str:
     """Small print: machine, sample, what the marks mean."""
-    machines = sorted({machine(line.host) for line in scores})
+    machines = sorted({_machine(line) for line in scores})
     processes = sorted({line.processes for line in scores})
     return (
         f"{'; '.join(machines)}. Geometric means over each target's combos; all contestants of a "
@@ -121,10 +121,11 @@ def page(scores: Sequence[Score]) -> str:
     for line in scores:
         lines += [f"| {line.target} | {n} | {_interval(r)} |" for n, r in line.vs_peers.items()]
         lines += [f"| {line.target} | {n} | wrong: {why} |" for n, why in line.failures.items()]
-    lines += ["", "## Measured", "", "| target | when | commit | processes x rounds |"]
-    lines += ["|---|---|---|---|"]
+    lines += ["", "## Measured", "", "| target | when | commit | machine | processes x rounds |"]
+    lines += ["|---|---|---|---|---|"]
     lines += [
-        f"| {s.target} | {s.timestamp} | {s.commit} | {s.processes} x {s.rounds} |" for s in scores
+        f"| {s.target} | {s.timestamp} | {s.commit} | {_machine(s)} | {s.processes} x {s.rounds} |"
+        for s in scores
     ]
     lines += ["", caption(scores) if scores else "", ""]
     return "\n".join(lines)
@@ -166,6 +167,11 @@ def queries(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         }
         for row in rows
     )
+
+
+def _machine(line: Score) -> str:
+    """CPU and cores; and which CPU that is, where it was noted."""
+    return machine(line.host) + (f" ({line.cpu})" if line.cpu else "")
 
 
 def _interval(found: Ratio) -> str:

@@ -19,6 +19,7 @@ from workbench.upstreams.libopus.loading import (
     library,
     library_path,
     library_sha256,
+    named,
     release,
     version,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "library_sha256",
     "n_frames",
     "n_samples",
+    "named",
     "pad",
     "parse",
     "release",

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from ctypes import c_char_p, c_int, c_int32, c_void_p
 from pathlib import Path
 
+from workbench import host
 from workbench.errors import Infrastructure
 
 DISTRIBUTION = "av"
 VERSION = "libopus 1.6.1"
-ENVIRONMENT = "WORKBENCH_LIBOPUS"
 # Linux and Windows wheels put their libraries beside the package, those of macOS inside.
 PLACES = ("../av.libs", ".dylibs", "../av.dylibs")
 
@@ -73,22 +73,27 @@ def library_path() -> Path:
     Infrastructure
         If there is none; the message says how to get one.
     """
-    return _find(os.environ.get(ENVIRONMENT, ""), DISTRIBUTION)
+    return _find(named(), DISTRIBUTION)
+
+
+def named() -> Path | None:
+    """The file that ``WORKBENCH_LIBOPUS`` names, in full: a runner works elsewhere."""
+    said = os.environ.get(host.LIBOPUS)
+    return Path(said).expanduser().absolute() if said else None
 
 
 @functools.cache
-def _find(named: str, distribution: str) -> Path:
+def _find(path: Path | None, distribution: str) -> Path:
     """Look once: a search costs a millisecond, a decoded packet a tenth of that."""
-    if named:
-        path = Path(named).expanduser().absolute()
+    if path is not None:
         if not path.is_file():
-            raise Infrastructure(f"no libopus at {path}, where {ENVIRONMENT} says it is")
+            raise Infrastructure(f"no libopus at {path}, where {host.LIBOPUS} says it is")
         return path
     package = importlib.util.find_spec(distribution)  # found, not imported
     if package is None or package.origin is None:
         raise Infrastructure(
             "no libopus here: pip install -e '.[media]' brings PyAV, which carries it, "
-            f"or name a file in {ENVIRONMENT}"
+            f"or name a file in {host.LIBOPUS}"
         )
     folder = Path(package.origin).parent
     for place in PLACES:
@@ -97,7 +102,7 @@ def _find(named: str, distribution: str) -> Path:
             return found[0]
     raise Infrastructure(
         f"the PyAV in {folder} carries no libopus of its own: install it from its wheel, "
-        f"or name a libopus in {ENVIRONMENT}"
+        f"or name a libopus in {host.LIBOPUS}"
     )
 
 
@@ -126,7 +131,7 @@ def load(path: Path) -> ctypes.CDLL:
     if says != VERSION:
         raise Infrastructure(
             f"{path} is {says}, where {VERSION} is wanted: pip install av==18.1.0, "
-            f"or name another file in {ENVIRONMENT}"
+            f"or name another file in {host.LIBOPUS}"
         )
     return loaded
 

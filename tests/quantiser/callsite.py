@@ -1,0 +1,1 @@
+"""No query: nothing around the kernel is raced."""

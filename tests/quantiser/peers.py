@@ -1,0 +1,3 @@
+"""No peers."""
+
+PEERS = {}
