@@ -1,13 +1,12 @@
 """What tests that run trials need: a project of their own, and short measurements."""
 
-import os
 import shutil
-import subprocess
 import textwrap
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from repositories import git
 
 from workbench import comparison, contest, stats
 
@@ -41,14 +40,9 @@ def template(tmp_path_factory):
             shutil.copy2(source, root / name)
     (root / "reports" / "trials").mkdir(parents=True)
     (root / "reports" / "trials" / ".gitkeep").touch()
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    who = ("-c", "user.name=tests", "-c", "user.email=tests@localhost")
-    for command in (
-        ("init", "--quiet", "--initial-branch=main"),
-        ("add", "--all"),
-        (*who, "commit", "--quiet", "--no-gpg-sign", "--message=The checkout as it is"),
-    ):
-        subprocess.run(["git", *command], cwd=root, check=True, env=clean)
+    git(root, "init", "--quiet", "--initial-branch=main")
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message=The checkout as it is")
     return root
 
 
@@ -90,9 +84,7 @@ def slow_kernel(template):
 def slow_upstream(project, slow_kernel):
     """The project, whose upstream.py is the slow kernel, as committed as a judge's file must be."""
     (project / "targets" / "pq_l2" / "upstream.py").write_text(slow_kernel)
-    who = ("-c", "user.name=tests", "-c", "user.email=tests@localhost")
-    command = ["git", *who, "commit", "--quiet", "--no-gpg-sign", "-am", "A slower upstream"]
-    subprocess.run(command, cwd=project, check=True)
+    git(project, "commit", "--quiet", "-am", "A slower upstream")
     return project
 
 

@@ -85,3 +85,25 @@ def test_a_ledger_without_anything_kept_or_timed_is_drawn(tmp_path):
     assert len(progress.running_best(found).png()) > 1000
     assert progress.table(found).loc[0, "level reached"] == "n/a"
     assert "None of 0" in progress.summary(found)
+
+
+def test_a_ledger_of_scores_is_drawn_by_its_scores(tmp_path):
+    folder = tmp_path / "targets" / "codec"
+    folder.mkdir(parents=True)
+    known = dict.fromkeys(ledger.COLUMNS["quality"]) | FIELDS | {"quality": "pass"}
+    tried = [("baseline", "baseline", -1.0), ("keep", "better", 2.0), ("discard", "no-better", 1.0)]
+    for number, (status, reason, score) in enumerate(tried):
+        values = {"status": status, "reason": reason, "score": score, "benchguard": "pass"}
+        fields = known | values | {"kernel_sha256": f"{number:064x}"}
+        wanted = {name: fields[name] for name in ledger.COLUMNS["quality"]}
+        ledger.append(folder / "results.quality.tsv", wanted)
+    write(tmp_path / "targets" / "mine", [("baseline", "baseline", 1.0), ("keep", "faster", 0.5)])
+    scored, timed = found = searches(tmp_path, ["targets/*/results*.tsv"])
+    assert (scored.name, timed.name) == ("codec (quality)", "mine")
+    assert scored.best.tolist() == pytest.approx([-1.0, 2.0, 2.0])
+    drawn = progress.running_best(found)
+    assert [panel.get_ylabel() for panel in drawn.axes[:2]] == ["score", "time / upstream's"]
+    table = progress.table(found)
+    assert table["best"].tolist() == ["2.000", "0.500"]
+    assert table["seconds a keep"].tolist() == ["not noted", "10"]
+    assert progress.summary(found).endswith("long enough to be called a plateau.")

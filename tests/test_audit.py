@@ -1,20 +1,13 @@
 """Every kept step of a ledger judged again: what holds, and what was never true."""
 
-import subprocess
-
 import pytest
+from repositories import git
 
 from workbench import audit, cli, host, incumbent, ledger, policy, stats, targets, trial
 from workbench.errors import Usage
 from workbench.setting import Options
 
 pytestmark = pytest.mark.usefixtures("quick")
-
-
-def commit(project, message):
-    who = ("-c", "user.name=tests", "-c", "user.email=tests@localhost")
-    command = ["git", *who, "commit", "--quiet", "--no-gpg-sign", "-am", message]
-    subprocess.run(command, cwd=project, check=True)
 
 
 @pytest.fixture
@@ -27,7 +20,7 @@ def ledger_of_two(project, slow_upstream, slow_kernel, monkeypatch):
     assert trial.run("pq_l2", Options(incumbent="upstream"), root=project).status == "keep"
     target = targets.load("pq_l2", project)
     target.kernels_path.write_text(slow_kernel)
-    commit(project, "A step that is none")
+    git(project, "commit", "--quiet", "-am", "A step that is none")
     rows = ledger.path(target.folder, "performance")
     digest = policy.judge_sha256(policy.judge_files(project, target.folder))
     unknown = dict.fromkeys(ledger.COLUMNS["performance"])

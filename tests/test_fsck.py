@@ -2,12 +2,11 @@
 
 import dataclasses
 import json
-import os
 import shutil
-import subprocess
 
 import numpy as np
 import pytest
+from repositories import git
 
 from workbench import cli, fsck, incumbent, ledger, locks, outcome, record, targets
 from workbench.errorrates import verdicts
@@ -18,12 +17,6 @@ from workbench.stats import Blocks, Calibration, ComboEstimate
 CHECKOUT = targets.find_root()
 LEFT_BEHIND = shutil.ignore_patterns("results*.tsv*", "calibration.json*", "__pycache__")
 NAME = "20260101T000000000000Z-pq_l2"
-
-
-def git(project, *words):
-    who = ("-c", "user.name=tests", "-c", "user.email=tests@localhost")
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    subprocess.run(["git", *who, *words], cwd=project, check=True, env=clean)
 
 
 def a_record(project, source, **changes):
@@ -55,7 +48,7 @@ def whole(tmp_path, monkeypatch):
     (project / "reports" / "trials").mkdir(parents=True)
     git(project, "init", "--quiet", "--initial-branch=main")
     git(project, "add", "--all")
-    git(project, "commit", "--quiet", "--no-gpg-sign", "-m", "small")
+    git(project, "commit", "--quiet", "-m", "small")
     monkeypatch.setenv("WORKBENCH_ROOT", str(project))
     done = a_record(project, "# kept\n")
     folder = project / "targets" / "pq_l2"
@@ -277,7 +270,7 @@ def test_a_kept_kernel_that_git_has_needs_no_record(whole):
     shutil.rmtree(whole / RECORD)
     (lost,) = fsck.run(root=whole)
     assert lost.line == 2
-    git(whole, "commit", "--quiet", "--no-gpg-sign", "-am", "kept")
+    git(whole, "commit", "--quiet", "-am", "kept")
     commit = incumbent.head(targets.load("pq_l2", whole))
     rewrite(b"none+", commit.encode())(whole / LEDGER)
     assert fsck.run(root=whole) == []

@@ -1,7 +1,7 @@
 import shutil
-import subprocess
 
 import pytest
+from repositories import git
 
 from workbench import incumbent, ledger, record, targets
 from workbench.errors import Infrastructure, Usage
@@ -13,14 +13,6 @@ HOST = "0123456789ab"
 @pytest.fixture
 def target(project):
     return targets.load("pq_l2", project)
-
-
-def git(root, *words):
-    identity = ["-c", "user.name=t", "-c", "user.email=t@example.invalid"]
-    done = subprocess.run(
-        ["git", "-C", str(root), *identity, *words], check=True, capture_output=True, text=True
-    )
-    return done.stdout.strip()
 
 
 def row(target, source, status="keep", **changes):

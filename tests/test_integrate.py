@@ -2,10 +2,10 @@
 
 import dataclasses
 import json
-import subprocess
 
 import numpy as np
 import pytest
+from repositories import git
 
 from workbench import cli, incumbent, integrate, ledger, policy, targets, transfer
 from workbench.transfer import CallSiteRecord, Case, Histogram
@@ -27,9 +27,7 @@ def site(project, quick, monkeypatch):
     monkeypatch.setattr(integrate, "CROSSOVERS", 2)
     folder = project / "targets" / "pq_l2"
     (folder / "callsite.py").write_text('"""The real query, small."""\n' + SMALL)
-    who = ("-c", "user.name=tests", "-c", "user.email=tests@localhost")
-    command = ["git", *who, "commit", "--quiet", "--no-gpg-sign", "-am", "A small call site"]
-    subprocess.run(command, cwd=project, check=True)
+    git(project, "commit", "--quiet", "-am", "A small call site")
     return project
 
 

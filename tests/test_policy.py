@@ -5,9 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import importlib
-import os
 import shutil
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from repositories import git
 
 from workbench import policy, targets
 from workbench.errors import Refused
@@ -375,14 +374,6 @@ def test_simd_names_are_read_without_importing_it() -> None:
 
 
 # --- the judge's files -----------------------------------------------------------------------
-
-
-def git(root: Path, *arguments: str) -> None:
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    identity = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
-    subprocess.run(
-        ["git", *identity, *arguments], cwd=root, env=clean, check=True, capture_output=True
-    )
 
 
 Project = tuple[Path, Path]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from repositories import git
 
 from workbench import cli, incumbent, ledger, policy, port, record, stats, targets, transfer
 from workbench.deliver import evidence, kit
@@ -43,9 +44,8 @@ def target(tmp_path, monkeypatch):
         shutil.copy2(CHECKOUT / name, root / name)
     shutil.copytree(CHECKOUT / "targets" / "pq_l2", root / "targets" / "pq_l2", ignore=LEFT_BEHIND)
     (root / "targets" / "pq_l2" / "inputs.py").write_text(INPUTS)
-    who = ("-c", "user.name=tests", "-c", "user.email=tests@localhost")
-    for words in (["init"], ["add", "--all"], [*who, "commit", "--no-gpg-sign", "-m", "x"]):
-        subprocess.run(["git", *words], cwd=root, check=True, capture_output=True)
+    for words in (["init"], ["add", "--all"], ["commit", "-m", "x"]):
+        git(root, *words)
     monkeypatch.setenv("WORKBENCH_ROOT", str(root))
     return targets.load("pq_l2", root)
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workbench import ledger
 from workbench.analysis.progress import LEVEL, PATIENCE, Progress, progress
 from workbench.errors import Usage
-from workbench.ledger import Entry
+from workbench.ledger import Entry, ScoreEntry, ScoreRow
 
 
 @dataclass(frozen=True)
@@ -22,15 +23,42 @@ class Search:
     ----------
     name : str
         Its target, and the folder it was published in.
-    entries : sequence of Entry
+    entries : sequence of Entry or ScoreEntry
         Its rows, oldest first; revocations are marks of the rows that they cancel.
     progress : Progress
-        By the ratio to upstream.
+        By the ratio to upstream, or by `loss` of a score.
     """
 
     name: str
-    entries: Sequence[Entry]
+    entries: Sequence[Entry | ScoreEntry]
     progress: Progress
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether a score is raised, instead of a time lowered."""
+        return any(isinstance(entry, ScoreRow) for entry in self.entries)
+
+    @property
+    def values(self) -> list[float]:
+        """Each entry's ratio to upstream, or its score; NaN for none."""
+        return [_value(entry) for entry in self.entries]
+
+    @property
+    def best(self) -> NDArray[np.float64]:
+        """The best of these after each entry."""
+        found = self.progress.best
+        return -20 * np.log10(found) if self.is_scored else found
+
+
+def loss(score: float) -> float:
+    """A score as `analysis.progress` wants it, positive and the lower the better: it is decibels.
+
+    Examples
+    --------
+    >>> loss(20.0)
+    0.1
+    """
+    return float(10 ** (-score / 20))
 
 
 def searches(
@@ -57,22 +85,21 @@ def searches(
         paths = sorted(root.glob(pattern))
         if not paths:
             raise Usage(
-                f"no ledger at {pattern}: name a results.tsv below the project, wildcards allowed"
+                f"no ledger at {pattern}: name a results*.tsv below the project, wildcards allowed"
             )
         found += [_search(path.relative_to(root), path, level, patience) for path in paths]
     return found
 
 
 def _search(name: Path, path: Path, level: float, patience: int) -> Search:
-    rows = ledger.read(path)
-    entries = [entry for entry in ledger.history(rows) if entry.status != "revoke"]
+    entries = [entry for entry in ledger.history(ledger.read_any(path)) if entry.status != "revoke"]
     host_class = entries[-1].host_class if entries else ""
     mine = [entry for entry in entries if entry.host_class == host_class]
     summed = progress(
-        [_number(entry.ratio_vs_upstream) for entry in mine],
+        [_cost(entry) for entry in mine],
         [entry.status == "keep" and not entry.revoked for entry in mine],
         [entry.status == "baseline" for entry in mine],
-        [_number(entry.seconds) for entry in mine],
+        [_number(getattr(entry, "seconds", None)) for entry in mine],
         level,
         patience,
     )
@@ -80,13 +107,26 @@ def _search(name: Path, path: Path, level: float, patience: int) -> Search:
 
 
 def _named(path: Path) -> str:
-    """``pq_l2 (0001)`` of reports/0001-pq-l2/data/results.tsv, ``take`` of targets/take."""
+    """``pq_l2 (0001)`` of reports/0001-pq-l2/data/results.tsv, ``take`` of targets/take.
+
+    Another focus is named: ``opus_celt (quality)`` of targets/opus_celt/results.quality.tsv.
+    """
     parts = path.parts
     if parts[0] != "reports" or len(parts) < 3:
-        return path.parent.name
+        focus = path.name.removeprefix("results.").removesuffix("tsv").rstrip(".")
+        return f"{path.parent.name} ({focus})" if focus else path.parent.name
     number, _, slug = parts[1].partition("-")
     target = path.parent.name if path.parent.name != "data" else slug.replace("-", "_")
     return f"{target} ({number})"
+
+
+def _value(entry: Entry | ScoreEntry) -> float:
+    return _number(entry.score if isinstance(entry, ScoreRow) else entry.ratio_vs_upstream)
+
+
+def _cost(entry: Entry | ScoreEntry) -> float:
+    value = _value(entry)
+    return loss(value) if isinstance(entry, ScoreRow) else value
 
 
 def _number(value: float | None) -> float:

@@ -2,7 +2,7 @@
 
 ``python -m workbench.contestants TARGET ROOT SEED SECONDS CORES`` prints one JSON object: for each
 combo the ns a request of every variant, round by round, and what the machine can do at most.
-With SECONDS 0 it only compiles. It is `workbench.scoreboard`'s child; a look, not a verdict.
+With SECONDS 0 it only compiles. It is `workbench.tournament`'s child; a look, not a verdict.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def race(target: Target, seed: int, seconds: float) -> dict[str, Any]:
     times: list[dict[str, list[float]]] = [{name: [] for name in right} for _ in loads]
     limits = {}
     if seconds > 0:
-        from workbench import roofline  # numba: whoever only reads a scoreboard needs none
+        from workbench import roofline  # numba, which the parent does without
 
         limits = roofline.least_ns(target.spec["roofline"], {load.shape for load in loads})
         end = time.monotonic() + seconds

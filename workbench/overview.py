@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from workbench import host, incumbent, ledger, policy, transfer
+from workbench import host, incumbent, ledger, policy, scoreboard, transfer
 from workbench import targets as target_folders
 from workbench.errors import Usage
 from workbench.files import sync
@@ -33,8 +33,6 @@ def targets(root: Path | None = None) -> list[dict[str, Any]]:
     ``reports/scoreboard/``, ``transfer`` and ``query_ratio`` of ``reports/callsites/``; None
     where nothing was published. ``stale`` says that one of them judged another kernels.py.
     """
-    from workbench import scoreboard
-
     root = root or target_folders.find_root()
     board = scoreboard.read(root)
     return [_row(target_folders.load(n, root), board) for n in target_folders.names(root)]

@@ -234,7 +234,7 @@ def lossy(data):
         least = part.groupby("variant").agg(ns=("elapsed_ns", "median"), q=("recall_at_10", "min"))
         least = least.sort_values(["ns", "q"], ascending=[True, False])
         hull = least[least.q > least.q.cummax().shift(fill_value=-1)]
-        axes.plot(hull.ns / 1e3, hull.q, "-", color=style.GREY, linewidth=1, zorder=0)
+        axes.plot(hull.ns / 1e3, hull.q, ".-", color=style.GREY, linewidth=1, markersize=5)
         axes.axhline(0.95, color=style.PALE, zorder=0)
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(10, (1, 2, 5)))
@@ -247,9 +247,9 @@ def lossy(data):
     panels[0].legend(fontsize=7, frameon=False, loc="lower right")
     style.caption(
         picture,
-        "A dot a distribution; the line joins the variants on the hull of (median time, least "
-        "recall) of the shape; the pale line is the oracle's minimum of 0.95. 20,000 rows, "
-        "data/hull.csv.",
+        "A mark a distribution. Grey dots and their line: the variants on the hull of (median time "
+        "over distributions, least recall) of the shape; the pale line is the "
+        "oracle's minimum of 0.95. 20,000 rows, data/hull.csv.",
     )
     return Drawing(
         picture,

@@ -102,6 +102,12 @@ def sigmas(data, noisy):
     return f"{100 * min(told):.1f} to {100 * max(told):.1f} %"
 
 
+def drift(data, *kernels):
+    """How many times as large as the least sigma of a kernel the most of a session is."""
+    told = [[row.sigma for row in found(data) if row.kernel == name] for name in kernels]
+    return max(max(each) / min(each) for each in told)
+
+
 def misses(data):
     """Why a true gain was not kept: reasons, most frequent first."""
     rows = [row for row in found(data) if row.variant in campaign.SPEEDUPS and not row.kept]
@@ -202,6 +208,6 @@ def frontier(data):
         errorrates.frontier(found(data)),
         "Share of a gain of 1 % that is kept, against seconds",
         "share of resampled verdicts; seconds of the screen",
-        "300 draws a point, from the quiet verdicts",
-        "none drawn; the table above is of more draws",
+        f"{errorrates.DRAWS} draws a point, from the quiet verdicts",
+        "exact 95 % intervals of the draws alone; the table above is of more draws",
     )

@@ -327,7 +327,7 @@ def _rates(sweep, *, ascending):
         dearer=lambda percent: (percent > 0).sum(),
     ).reset_index()
     table = table[table["sources"] >= sweep.cut.sources(sweep.sources)]
-    table = table.sort_values("median", ascending=ascending).head(SHOWN)
+    table = table.sort_values("median", ascending=ascending, kind="stable").head(SHOWN)
     for column in ("median", "least", "most"):
         table[column] = table[column].map("{:+.1f} %".format)
     return table.rename(columns={"dearer": "dearer on"})
@@ -460,6 +460,11 @@ def sample_size(data):
     """Cells of the sample, of how many."""
     found = sampled(data)
     return f"{found.cells:,} of {found.of:,} cells ({found.cells / found.of:.1%})"
+
+
+def sampled_share(data):
+    """The sample's cells as a share of all."""
+    return sampled(data).cells / sampled(data).of
 
 
 def equal_bitrate(data, both=False):

@@ -68,6 +68,11 @@ def combo(data, shape, distribution):
     return interval(found.ratio, found.ci_low, found.ci_high, ".3f")
 
 
+def gaining(data):
+    """Workloads whose whole interval lies below 1."""
+    return sum(one.ci_high < 1 for one in kept_trial(data).combos)
+
+
 def workloads(data):
     """How many workloads the kept trial has."""
     return len(kept_trial(data).combos)

@@ -1,12 +1,12 @@
 """Which deliverables of a change are there, by words alone and in real repositories."""
 
 import json
-import os
 import subprocess
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from repositories import git
 
 from workbench import cli
 from workbench.deliver import check as checks
@@ -297,21 +297,13 @@ def test_a_new_digest_is_unwritten_everywhere_and_has_every_heading():
 # In repositories.
 
 
-def git(root, *words):
-    who = ("-c", "user.name=tests", "-c", "user.email=tests@localhost")
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    command = ["git", *who, *words]
-    done = subprocess.run(command, cwd=root, check=True, env=clean, capture_output=True, text=True)
-    return done.stdout.strip()
-
-
 def commit(root, message, **files):
     for name, text in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     git(root, "add", "--all")
-    git(root, "commit", "--quiet", "--no-gpg-sign", "--allow-empty", "-m", message)
+    git(root, "commit", "--quiet", "--allow-empty", "-m", message)
 
 
 @pytest.fixture

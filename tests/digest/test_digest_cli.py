@@ -55,6 +55,17 @@ def test_machines_get_one_document(folder, capsys):
     }
 
 
+def test_figures_that_are_not_compared_are_named(folder, capsys):
+    assert cli.run(["digest", "build", "--no-pdf"]) == 0
+    drawn = folder / "figures" / "drawn-with.json"
+    drawn.write_text(json.dumps({"matplotlib": "3.0.0"}))
+    capsys.readouterr()
+    assert cli.run(["digest", "check"]) == 0
+    said = capsys.readouterr()
+    assert said.out == "1 digest says what its data says\n"
+    assert "figures of 0001-small are not compared: matplotlib 3.0.0 drew them" in said.err
+
+
 def test_unknown_digests_and_broken_ones_have_their_codes(folder, capsys):
     assert cli.run(["digest", "check", "other"]) == 64
     assert "no digest 'other'; there are: 0001-small" in capsys.readouterr().err

@@ -28,6 +28,8 @@ def numbers(text, *phrases):
         ("trial 0.5", ["0.5"]),
         ("in section 4.3 it says 5", ["4.3", "5"]),
         ("a -0.4 and +0.3 dB", ["0.4", "0.3"]),
+        ("two of them, half a second, within a third", ["two", "half", "a third"]),
+        ("by one of {{ n }}, One in {{ n }}, one\nof {{ n }}", ["one", "One", "one"]),
     ],
 )
 def test_typed_numbers_are_found(text, found):
@@ -39,7 +41,7 @@ def test_typed_numbers_are_found(text, found):
     [
         "# 0002 A title",
         "AVX-512, x86-64, libx264, float32, pq_l2, SSE2 and vpermt2b",
-        "one of two, a tenth, half of it, both",
+        "one of them, on the one hand, the third cache, both, twice",
         "on 2026-11-20 with 14.0.2 and v1.6.1",
         "RFC 6716, decision 0012, trials 1 to 6, issue 8; see [0003](../0003-x/README.md#a-1)",
         "`workbench loop --max-iterations 5` and `aq-mode=3`",

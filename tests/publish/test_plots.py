@@ -4,7 +4,6 @@ import dataclasses
 import io
 import math
 import re
-import sys
 
 import numpy as np
 import pytest
@@ -13,8 +12,6 @@ from matplotlib.colors import to_hex
 from PIL import Image, ImageColor
 
 from workbench import ledger, publish, stats
-from workbench import record as records
-from workbench.publish import __main__ as command
 from workbench.publish import style
 from workbench.record import Failure, IncumbentRef, TrialRecord
 from workbench.stats import Calibration
@@ -285,18 +282,6 @@ def test_the_bar_shows_each_phase_once(capsys):
     ] * 2
     assert shown.count("\n") == 2
     assert "2/2" in shown
-
-
-def test_the_command_draws_a_record_and_its_ledger(tmp_path, monkeypatch):
-    records.write(tmp_path, make_record(), "# kernel", ())
-    rows = tmp_path / "results.tsv"
-    for entry in ROWS:
-        ledger.append(rows, entry)
-    picture = tmp_path / "images" / "trial.png"
-    trial = records.folder(tmp_path, UNTIMED.id) / "trial.json"
-    monkeypatch.setattr(sys, "argv", ["publish", str(trial), str(rows), str(picture)])
-    command.main()
-    assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.997, 1.003), (0.95, 1.05), (0.3, 1.1), (0.02, 30)])

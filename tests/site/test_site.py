@@ -19,7 +19,8 @@ def small(tmp_path):
     root = tmp_path / "project"
     for name, text in {
         "README.md": "# Home\n\nTo [a page](docs/a.md#two), [code](code.py), [a folder](docs/).\n",
-        "docs/a.md": "# A\n\n## Two\n\nA {name} in braces, `--option`, and [home](../README.md).\n",
+        "docs/a.md": "# A\n\n## Two\n\nA {name} in braces, `--option`, and [home](../README.md).\n"
+        "\n<!-- a remark -->\n",
         "docs/data/x.tsv": "a\tb\n",
         "code.py": "print('é')\n",
         "pyproject.toml": "[tool.workbench]\n",
@@ -50,6 +51,16 @@ def test_pages_are_made_of_targets_and_ledgers(site):
     assert (site / "reports/0001-pq-l2/data/results.tsv").is_file()
 
 
+def test_an_analysis_notebook_is_a_page_without_code_and_links_lead_to_it(site):
+    page = (site / "notebooks/thresholds.html").read_text()
+    assert "cells are structural; with recipes permuted" in page
+    assert 'src="../_images/thresholds_' in page
+    assert "import workbench" not in page
+    assert 'href="regressions.html"' in page
+    assert (site / "notebooks/thresholds.ipynb").is_file()
+    assert not (site / "notebooks/explore.html").exists()  # it has no figures to show
+
+
 def test_the_search_index_has_what_pages_say(site):
     index = (site / "searchindex.js").read_text().removeprefix("Search.setIndex(").rstrip(")")
     found = json.loads(index)
@@ -74,6 +85,9 @@ def test_a_small_project_has_a_site(small, tmp_path):
     out = tmp_path / "out"
     built = build.build(small, out)
     assert (built.pages, built.files, built.external) == (3, 2, 0)
+    texts = (out / "_static" / "texts.js").read_text()
+    assert "A {name} in braces" in texts
+    assert "a remark" not in texts
     home = (out / "index.html").read_text()
     assert 'href="docs/a.html#two"' in home
     assert 'href="code.py"' in home
@@ -107,6 +121,13 @@ def test_a_folder_that_is_no_site_is_not_replaced(small, tmp_path):
     with pytest.raises(Usage, match="is no site"):
         build.build(small, tmp_path)
     assert (tmp_path / "mine.txt").read_text() == "precious"
+
+
+def test_a_notebook_that_is_none_is_named(small, tmp_path):
+    (small / "notebooks").mkdir()
+    (small / "notebooks" / "a.ipynb").write_text("{}")
+    with pytest.raises(Infrastructure, match=r"notebooks/a\.ipynb is no notebook"):
+        build.build(small, tmp_path / "out")
 
 
 def test_what_is_missing_is_said(small, tmp_path, monkeypatch, capsys):

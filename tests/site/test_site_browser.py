@@ -9,6 +9,7 @@ PAGES = (
     *("index", "docs/exploits", "docs/targets/README", "docs/design", "docs/commands"),
     *("targets/pq_l2/README", "reports/0001-pq-l2/data/results", "reports/ledgers"),
     *("reports/0004-encoder-sweep/README", "docs/decisions/README", "docs/coming-from"),
+    *("notebooks/regressions", "notebooks/progress"),
 )
 
 pytestmark = pytest.mark.skipif(pdf.browser() is None, reason="no Chromium here")
@@ -46,6 +47,7 @@ def test_search_finds_and_leads_there(site, view):
     box.press("Enter")
     hit = view.locator("ul.search li a", has_text="Glossary")
     hit.wait_for()
+    assert "crossover" in view.locator("ul.search p.context").first.inner_text().lower()
     hit.click()
     assert view.locator("h1").inner_text().startswith("Glossary")
     assert view.url.startswith(f"{(site / 'docs' / 'glossary.html').as_uri()}")

@@ -123,7 +123,14 @@ def check(slugs: Slugs = None, as_json: Json = False) -> None:
     chosen, faults = find(root, slugs or []), []
     for one in chosen:
         with waiting(f"checking {one.name}", quiet=as_json):
-            faults += checks.check(builds.render(one))
+            built = builds.render(one)
+            faults += checks.check(built)
+        if theirs := checks.drawn_elsewhere(built):
+            typer.echo(
+                f"figures of {one.name} are not compared: {theirs} drew them; "
+                "`pip install -r reports/constraints.txt` brings these",
+                err=True,
+            )
     _report(root, faults, as_json=as_json)
     if not as_json:
         count = len(chosen)

@@ -59,10 +59,10 @@ def scoreboard(
     import dataclasses
     import json
 
-    from workbench import scoreboard as boards
+    from workbench import tournament
 
     with progress_bar(quiet=as_json) as show:
-        scores = boards.run(names or (), progress=show)
+        scores = tournament.run(names or (), progress=show)
     if as_json:
         typer.echo(json.dumps([dataclasses.asdict(line) for line in scores], indent=1))
         return

@@ -13,7 +13,9 @@ from workbench.cli.terminal import visible, waiting
 from workbench.cli.trials import Json
 
 app = typer.Typer()
-site = typer.Typer(no_args_is_help=True, help="All pages, targets, ledgers and digests as a site.")
+site = typer.Typer(
+    no_args_is_help=True, help="All pages, targets, ledgers, articles and digests as a site."
+)
 app.add_typer(site, name="site")
 
 

@@ -17,9 +17,9 @@ from workbench.files import write_whole
 
 NOTE = "<!-- Built from text/{page} by `workbench digest build`: change that, not this. -->\n"
 FIGURES = "figures"
-# Other versions of these draw other pixels.
+# Other versions of these draw other pixels; reports/constraints.txt pins them.
 DRAWN_WITH = f"{FIGURES}/drawn-with.json"
-DRAWERS = ("matplotlib", "numpy", "pillow")
+DRAWERS = ("kiwisolver", "matplotlib", "numpy", "pillow")
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ def check(built: Built) -> list[Fault]:
 
 def _differences(built: Built) -> Iterator[Fault]:
     folder = built.digest.folder
-    same_pixels = _drawn_alike(built)
+    same_pixels = not drawn_elsewhere(built)
     for name, data in built.files.items():
         path = folder / name
         if name == DRAWN_WITH or (name.startswith(FIGURES) and path.is_file() and not same_pixels):
@@ -40,13 +40,16 @@ def _differences(built: Built) -> Iterator[Fault]:
         yield Fault(path, 1, "no query draws it: remove it, or ask for it in text/")
 
 
-def _drawn_alike(built: Built) -> bool:
-    """Whether the committed figures were drawn by the packages that are installed here."""
+def drawn_elsewhere(built: Built) -> str:
+    """Which packages drew the committed figures, where others are here; empty where they are."""
     path = built.digest.folder / DRAWN_WITH
     try:
-        return bool(json.loads(path.read_bytes()) == json.loads(built.files[DRAWN_WITH]))
+        theirs, ours = json.loads(path.read_bytes()), json.loads(built.files[DRAWN_WITH])
     except (OSError, ValueError, KeyError):
-        return True
+        return ""
+    if theirs == ours:
+        return ""
+    return ", ".join(f"{name} {version}" for name, version in theirs.items())
 
 
 def changes(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[int, str, str]]:

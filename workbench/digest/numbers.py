@@ -2,8 +2,9 @@
 
 The rule, for what stands outside ``{{ }}``:
 
-- Digits are numbers, and so are the words from three to twelve, the tens, hundred, thousand,
-  million and dozen. One, two and fractions in words are English and not looked at.
+- Digits are numbers, and so are the words from two to twelve, the tens, hundred, thousand, million
+  and dozen, and fractions: half, quarter, a third to a tenth. "One" is a number where it counts
+  what a query gave (one of ``{{ n }}``), and English elsewhere.
 - No numbers are: code blocks and code between backticks (unless it is a bare number), addresses
   of links, comments; names that begin with a letter (``libx264``, AVX-512); dates, versions of
   three parts, the places of a list; and what follows trial, decision, digest, issue, section or
@@ -18,13 +19,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 QUERY = re.compile(r"\{\{(?P<asked>.*?)\}\}|\{#.*?#\}", re.DOTALL)
-_SMALL = "three|four|five|six|seven|eight|nine|ten|eleven|twelve"
+_SMALL = "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
 _TEENS = "thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen"
 _LARGE = (
     "twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundreds?|thousands?|millions?|dozens?"
 )
+_PARTS = r"hal(?:f|ves)|quarters?|an?\s+(?:third|fifth|sixth|seventh|eighth|ninth|tenth)"
+# A query is blank when numbers are looked for.
+_ONE = r"one(?=\s+(?:of|in)\s+\0)"
 NUMBER = re.compile(
-    rf"\d(?:[\d,.]*\d)?(?:e[-+]?\d+)?|\b(?:{_SMALL}|{_TEENS}|{_LARGE})\b", re.IGNORECASE
+    rf"\d(?:[\d,.]*\d)?(?:e[-+]?\d+)?|\b(?:{_SMALL}|{_TEENS}|{_LARGE}|{_PARTS}|{_ONE})\b",
+    re.IGNORECASE,
 )
 _LIST = r"\d+(?:(?:,| and| to|, and) \d+)*"
 FAMILIAR = (
@@ -106,5 +111,5 @@ def _blank(found: re.Match[str]) -> str:
 
 
 def _blank_but_words(found: re.Match[str]) -> str:
-    """Spaces instead of a name; one that begins with a number's word is none."""
-    return found[0] if NUMBER.match(found[0]) else _blank(found)
+    """Spaces instead of a name; a plain word is none, nor is what begins with a number's word."""
+    return found[0] if found[0].isalpha() or NUMBER.match(found[0]) else _blank(found)

@@ -9,10 +9,10 @@ import pandas as pd
 
 from workbench.analysis.axes import Axes
 from workbench.analysis.structural import STRUCTURAL, Cut
+from workbench.scoreboard import Score
 
 if TYPE_CHECKING:
     from workbench.errorrates.rates import Line
-    from workbench.scoreboard import Score
 
 SHOWN_RECIPES = 4
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -12,9 +12,7 @@ from workbench.nearest import nearest
 from workbench.publish import style
 from workbench.publish.forest import machine
 from workbench.publish.style import Picture
-
-if TYPE_CHECKING:
-    from workbench.scoreboard import Ratio, Score
+from workbench.scoreboard import Ratio, Score
 
 ROW_INCHES, FRAME_INCHES = 0.34, 1.5
 
@@ -41,6 +39,7 @@ def figure(scores: Sequence[Score]) -> Picture:
                     fontsize=7,
                     color=style.GREY,
                     ha="center",
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4},
                 )
         limit = kernel.ratio * line.roofline_share
         axes.plot(limit, place, "|", color=style.GREEN, markersize=11, markeredgewidth=2, zorder=2)

@@ -17,6 +17,7 @@ from workbench.publish.style import Picture
 
 CYCLE = (style.SKY, style.ORANGE, style.GREEN, style.BLUE)
 GAINS = {IDENTICAL: 0.0, **SPEEDUPS}
+DRAWS = 300  # a point of the frontier
 
 
 def power(found: Sequence[Found]) -> Picture:
@@ -59,7 +60,7 @@ def _draw_power(axes: Axes, lines: Sequence[Line]) -> None:
         if line.variant == rates.NEUTRAL:
             axes.plot(-0.25, line.judge.value, "s", color=style.BLUE, markersize=4)
             axes.vlines(-0.25, line.judge.low, line.judge.high, color=style.BLUE)
-    axes.set_xticks(places, [f"{GAINS[line.variant]:.1%}" for line in known], fontsize=8)
+    axes.set_xticks(places, [f"{100 * GAINS[line.variant]:g} %" for line in known], fontsize=8)
     axes.set_xlabel("true gain", fontsize=9)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.set_ylim(-0.03, 1.03)
@@ -86,19 +87,27 @@ def table(lines: Sequence[Line]) -> pd.DataFrame:
 
 def frontier(found: Sequence[Found], variant: str = "faster-1%", seed: int = 0) -> Picture:
     """Draw the share of a known gain that is kept against the seconds of a verdict."""
-    points = rates.frontier(found, variant, 300, np.random.default_rng(seed))
+    points = rates.frontier(found, variant, DRAWS, np.random.default_rng(seed))
     drawn = Picture(figsize=(style.WIDTH * 0.6, 3.4), layout="constrained")
     axes = drawn.subplots()
     shares = list(dict.fromkeys(share for share, *_ in points))
     for share, colour in zip(shares, CYCLE, strict=False):
-        line = [(seconds, kept.value) for s, _, seconds, kept in points if s == share]
-        axes.plot(
-            *zip(*line, strict=True), "o-", color=colour, markersize=4, label=f"{share} of it"
-        )
-    axes.legend(fontsize=8, title="measuring time a pair")
+        line = [(seconds, kept) for s, _, seconds, kept in points if s == share]
+        places, values = [seconds for seconds, _ in line], [kept.value for _, kept in line]
+        label = f"{100 * float(share):g} %"
+        axes.plot(places, values, "o-", color=colour, markersize=4, label=label)
+        for place, (_, kept) in zip(places, line, strict=True):
+            axes.vlines(place, kept.low, kept.high, color=colour, linewidth=1, alpha=0.5)
+    axes.legend(fontsize=8, title="of a pair's measuring time", title_fontsize=8)
     axes.set_xlabel("seconds of the screen, mean")
     axes.set_ylabel(f"share kept, {variant}")
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     style.bare(axes)
-    style.caption(drawn, "Resampled from quiet verdicts; at most 2, 4, 8 or 12 crossovers.")
+    quiet = sum(row.condition == "quiet" and row.variant == variant for row in found)
+    style.caption(
+        drawn,
+        f"{DRAWS} draws a point from the crossovers of n = {quiet} quiet verdicts; along a line at "
+        "most 2, 4, 8 or 12 of them. Bars: 95 % intervals of the draws alone.",
+        100,
+    )
     return drawn

@@ -18,22 +18,27 @@ ACROSS, PANEL_INCHES, FRAME_INCHES = 5, 1.45, 0.9
 
 
 def running_best(searches: Sequence[Search]) -> Picture:
-    """Draw the ratio to upstream of every attempt, and the best so far: a panel a ledger."""
+    """Draw every attempt's ratio to upstream, or score, and the best so far: a panel a ledger."""
     down = max(1, -(-len(searches) // ACROSS))
     size = (style.WIDTH, FRAME_INCHES + PANEL_INCHES * down)
     drawn = Picture(figsize=size, layout="constrained")
-    panels = drawn.subplots(down, ACROSS, squeeze=False, sharey=True).ravel()
+    panels = drawn.subplots(down, ACROSS, squeeze=False).ravel()
     for panel in panels[len(searches) :]:
         panel.set_axis_off()
-    scores = [_scores(search) for search in searches]
-    seen = [score for each in scores for score in each if math.isfinite(score)] or [1.0]
-    for panel, search, score in zip(panels, searches, scores, strict=False):
-        _draw(panel, search, score)
-        style.set_ratio_axis(panel, "y", *style.padded(min(seen), max(*seen, 1.0), 0.08))
+    seen = style.finite(v for search in searches if not search.is_scored for v in search.values)
+    shown = style.padded(min([*seen, 1.0]), max([*seen, 1.0]), 0.08)
+    for place, (panel, search) in enumerate(zip(panels, searches, strict=False)):
+        _draw(panel, search)
+        if search.is_scored:
+            panel.margins(y=0.15)
+            panel.set_ylabel("score", fontsize=7)
+        else:  # one axis for all, labelled where it begins
+            style.set_ratio_axis(panel, "y", *shown)
+            is_first = place % ACROSS == 0 or searches[place - 1].is_scored
+            panel.tick_params(labelleft=is_first)
+            panel.set_ylabel("time / upstream's" if is_first else "", fontsize=7)
         panel.set_title(search.name, fontsize=8)
         panel.tick_params(labelsize=7)
-    for panel in panels[::ACROSS]:
-        panel.set_ylabel("time / upstream's", fontsize=7)
     handles, labels = panels[0].get_legend_handles_labels()
     drawn.legend(handles, labels, fontsize=8, loc="outside upper center", ncols=5)
     attempts = sum(search.progress.kept.of for search in searches)
@@ -41,7 +46,7 @@ def running_best(searches: Sequence[Search]) -> Picture:
         drawn,
         f"Horizontally the row of the ledger. n = {attempts} trials in {len(searches)} ledgers, of "
         "each the newest row's host class; a ratio comes of its own trial, in which upstream ran "
-        "beside the candidate. Trials without a time (a crash, a refusal) have no mark.",
+        "beside the candidate. Trials without a time or score (a crash, a refusal) have no mark.",
         130,
     )
     return drawn
@@ -56,8 +61,8 @@ def table(searches: Sequence[Search]) -> pd.DataFrame:
             "kept": found.kept.hits,
             "keep rate": spelt(found.kept),
             "trials a keep": _median(found.gaps),
-            "seconds a keep": _seconds(found.seconds_a_keep),
-            "best ratio": f"{found.best[-1]:.3f}" if len(found.best) else "n/a",
+            "seconds a keep": "not noted" if search.is_scored else _seconds(found.seconds_a_keep),
+            "best": f"{search.best[-1]:.3f}" if len(search.best) else "n/a",
             "level reached": _level(search),
         }
         for search in searches
@@ -88,7 +93,8 @@ def summary(searches: Sequence[Search]) -> str:
     seconds = sum(search.progress.seconds for search in searches)
     levels = [search for search in searches if search.progress.plateau]
     reached = [search.name for search in levels if search.progress.plateau.is_reached]  # type: ignore[union-attr]
-    cost = f", {seconds / every.hits:.0f} s a keep" if every.hits else ""
+    kept = sum(search.progress.kept.hits for search in searches if not search.is_scored)
+    cost = f", {seconds / kept:.0f} s a keep" if kept else ""
     return (
         f"{every.of} trials in {len(searches)} ledgers took {seconds / 60:.0f} minutes; "
         f"{every.hits} were kept, {spelt(every)}{cost}. "
@@ -100,21 +106,14 @@ def summary(searches: Sequence[Search]) -> str:
     )
 
 
-def _scores(search: Search) -> list[float]:
-    return [
-        math.nan if e.ratio_vs_upstream is None else e.ratio_vs_upstream for e in search.entries
-    ]
-
-
-def _draw(panel: Axes, search: Search, scores: Sequence[float]) -> None:
-    places = np.arange(1, len(scores) + 1)
-    score = np.array(scores)
+def _draw(panel: Axes, search: Search) -> None:
+    score = np.array(search.values)
+    places = np.arange(1, len(score) + 1)
     kept = np.array([e.status == "keep" and not e.revoked for e in search.entries], bool)
     start = np.array([e.status == "baseline" for e in search.entries], bool)
-    panel.axhline(1, color=style.PALE, linewidth=0.8, zorder=0)
-    panel.step(
-        places, search.progress.best, where="post", color=style.BLUE, lw=1.3, label="best so far"
-    )
+    upstream = 0 if search.is_scored else 1
+    panel.axhline(upstream, color=style.PALE, linewidth=0.8, zorder=0)
+    panel.step(places, search.best, where="post", color=style.BLUE, lw=1.3, label="best so far")
     for which, marker, colour, fill, label in (
         (~kept & ~start, "o", style.GREY, "none", "not kept"),
         (kept, "o", style.BLUE, style.BLUE, "kept"),
@@ -132,7 +131,7 @@ def _draw(panel: Axes, search: Search, scores: Sequence[float]) -> None:
     found = search.progress.plateau
     at = found.attempt + 1 if found and found.is_reached else math.nan
     panel.axvline(at, color=style.VERMILLION, lw=1, ls="--", label="plateau begins")
-    panel.set_xlim(0.4, max(len(scores), 4) + 0.6)
+    panel.set_xlim(0.4, max(len(score), 4) + 0.6)
     style.bare(panel)
 
 
@@ -149,5 +148,6 @@ def _level(search: Search) -> str:
     if found is None:
         return "n/a"
     held = "a plateau" if found.is_reached else "open"
-    after = f"in row {found.attempt + 1} after {found.seconds:.0f} s"
+    spent = "" if search.is_scored else f" after {found.seconds:.0f} s"
+    after = f"in row {found.attempt + 1}{spent}"
     return f"{after}, {found.since} trials since: {held}"

@@ -41,7 +41,7 @@ def gaps(record: TrialRecord) -> Figure:
     axes.axvline(0, color=style.INK, linewidth=1)
     axes.hlines(places, 0, values, color=style.PALE, linewidth=2, zorder=1)
     colours = [style.BLUE if gap >= 0 else style.VERMILLION for gap in values]
-    axes.scatter(values, places, c=colours, s=18, zorder=2)
+    axes.scatter(values, places, c=colours, s=18, zorder=2, clip_on=False)
     if len(cells) <= NAMED:
         axes.set_yticks(places, [name for name, _ in cells])
     else:
@@ -56,8 +56,8 @@ def gaps(record: TrialRecord) -> Figure:
         around += f"; {len(score.open_features)} of {score.features} features open"
     style.caption(
         picture,
-        f"{len(cells)} cells, the same in every trial; mean {score.mean_gap_db:+.3f} dB, least "
-        f"{score.min_gap_db:+.3f} dB{around}. Focus {record.focus}: score {score.value:.6f}.",
+        f"{len(cells)} cells, the same in every trial; mean {score.mean_gap_db:+.3g} dB, least "
+        f"{score.min_gap_db:+.3g} dB{around}. Focus {record.focus}: score {score.value:.6g}.",
     )
     return picture
 

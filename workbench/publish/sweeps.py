@@ -133,7 +133,7 @@ def heat_map(cells: pd.DataFrame, axes: Axes) -> Picture:
         drawn.colorbar(image, ax=panels.tolist(), shrink=0.5, label=label)
     style.caption(
         drawn,
-        "Mean over a recipe's six qualities of the number of sources on which it loses more VMAF "
+        "Mean over a recipe's qualities of the number of sources on which it loses more VMAF "
         "than the tolerance against the default at the same bitrate. Empty: not tried.",
         130,
     )
@@ -160,7 +160,7 @@ def sensitivity(table: pd.DataFrame, sources: int) -> Picture:
     panel.set_xticks(table["hits"], [f"{hits}/{sources}" for hits in table["hits"]])
     panel.set_yscale("symlog", linthresh=1)
     panel.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    panel.set_ylim(0, max(1.0, 1.1 * table[["structural", "null_high"]].to_numpy().max()))
+    panel.set_ylim(0, max(1.0, 1.6 * table[["structural", "null_high"]].to_numpy().max()))
     panel.set_xlabel("a cell is structural when so many sources lose")
     panel.set_ylabel("structural cells")
     panel.legend(fontsize=8)
@@ -180,7 +180,7 @@ def _hits(cells: pd.DataFrame, axes: Axes) -> pd.DataFrame:
     names = cells[axes.recipe].astype(str)
     modes = cells[axes.group[-1]].astype(str)
     table = cells["hit"].groupby([names, modes]).mean().unstack()
-    return table.loc[table.max(axis=1).sort_values(ascending=False).index]
+    return table.loc[table.max(axis=1).sort_values(ascending=False, kind="stable").index]
 
 
 def _draw_hull(panel: Panel, part: pd.DataFrame, axes: Axes, colour: str, label: str) -> None:

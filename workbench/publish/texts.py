@@ -116,7 +116,7 @@ def combo_table(record: TrialRecord) -> pd.DataFrame:
         Indexed by shape and distribution, or by cell; empty when nothing was measured.
     """
     if record.score is not None:
-        gaps = pd.Series(record.score.cells, dtype=float).sort_values()
+        gaps = pd.Series(record.score.cells, dtype=float).sort_values(kind="stable")
         return gaps.rename_axis("cell").to_frame("gap_db")
     rows = [
         {

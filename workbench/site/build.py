@@ -18,7 +18,7 @@ from workbench.errors import Infrastructure, Usage
 from workbench.files import write_whole
 from workbench.site import links, staging
 
-NEEDED = ("sphinx", "myst_parser", "furo")
+NEEDED = ("sphinx", "myst_parser", "furo", "nbconvert")
 # Which says that a folder is a site and may be replaced.
 MARK = "external-links.txt"
 SETTINGS: dict[str, Any] = {

@@ -76,6 +76,7 @@ def _caption(page: str) -> str:
         "docs/decisions/": DECISIONS,
         "docs/": GUIDES,
         "targets/": TARGETS,
+        "notebooks/": REPORTS,
         "reports/": REPORTS,
     }.items():
         if page.startswith(start):

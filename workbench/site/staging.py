@@ -14,7 +14,7 @@ from pathlib import Path
 from workbench import overview
 from workbench import targets as target_folders
 from workbench.files import write_whole
-from workbench.site import ledgers, listings, navigation, targetpages
+from workbench.site import articles, ledgers, listings, navigation, targetpages
 from workbench.site.pages import Link, links, pages, tracked
 
 
@@ -46,12 +46,17 @@ def stage(root: Path, folder: Path) -> Staged:
     Raises
     ------
     Infrastructure
-        If the project is no clone, or a target or a ledger cannot be read.
+        If the project is no clone, or a target, a ledger or a notebook cannot be read.
     """
     every = tracked(root)
     texts = {name: (root / name).read_text(encoding="utf-8") for name in pages(every)}
     texts |= _made(root, every)
-    linked: set[str] = set()
+    figures: dict[str, bytes] = {}
+    shown = articles.published(root, every)
+    for path in shown:
+        texts[articles.page_of(path)], drawn = articles.page(root, path)
+        figures |= drawn
+    linked = {*ledgers.published(every), *shown}
     external: list[Link] = []
     broken: list[str] = []
     waiting = sorted(texts)
@@ -61,7 +66,7 @@ def stage(root: Path, folder: Path) -> Staged:
             path = link.path
             if link.external:
                 external.append(link)
-            elif path in texts or f"{path}/README.md" in texts:
+            elif path in texts or path in figures or f"{path}/README.md" in texts:
                 continue
             elif listings.inside(path, every):
                 texts[f"{path}/README.md"] = listings.page(root, path, every)
@@ -70,12 +75,11 @@ def stage(root: Path, folder: Path) -> Staged:
                 linked.add(path)
             else:
                 broken.append(f"{page}:{link.line}: link to {link.href}: there is no such file")
-    linked.update(path for path in ledgers.published(every))
-    for tree in navigation.toctrees(_listed(texts)).items():
-        texts[tree[0]] += _toctree(*tree)
-    for page, text in texts.items():
-        _place(folder, page)
-        write_whole(folder / page, text.encode())
+    for page, captions in navigation.toctrees(_listed(texts)).items():
+        texts[page] += _toctree(page, captions)
+    for name, data in figures.items() | {(page, text.encode()) for page, text in texts.items()}:
+        _place(folder, name)
+        write_whole(folder / name, data)
     for name in linked:
         _place(folder, name)
         shutil.copyfile(root / name, folder / name)
@@ -86,7 +90,7 @@ def stage(root: Path, folder: Path) -> Staged:
 
 
 def _made(root: Path, every: list[str]) -> dict[str, str]:
-    """The pages that no file of the repository is: targets and ledgers."""
+    """The pages of targets and ledgers, which no file of the repository is."""
     found = ledgers.published(every)
     made = {ledgers.page_of(path): ledgers.page(root, path) for path in found}
     if found:

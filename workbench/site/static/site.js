@@ -1,3 +1,19 @@
-// Search shows excerpts by fetching pages, which a browser refuses for file:// addresses. The hits
-// themselves come from searchindex.js; without this each of them would be an error in the console.
-if (location.protocol === "file:") window.fetch = () => Promise.resolve(new Response(""));
+// Search shows excerpts by fetching pages, which a browser refuses for file:// addresses. There the
+// texts of all pages come as a script, once something was found.
+if (location.protocol === "file:") {
+  let loading;
+  const texts = () =>
+    (loading ??= new Promise((done) => {
+      const script = document.createElement("script");
+      script.src = `${document.documentElement.dataset.content_root}_static/texts.js`;
+      script.onload = () => done(PAGE_TEXTS);
+      document.head.append(script);
+    }));
+  window.fetch = async (address) => {
+    const page = address.replace(/^\.\//, "").replace(/\.html$/, "");
+    const main = document.createElement("div");
+    main.setAttribute("role", "main");
+    main.textContent = (await texts())[page] ?? "";
+    return new Response(main.outerHTML);
+  };
+}

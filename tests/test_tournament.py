@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from workbench import cli, contestants, overview, scoreboard, targets
+from workbench import cli, contestants, overview, scoreboard, targets, tournament
 from workbench.errors import Infrastructure
 from workbench.publish import board
 
@@ -37,7 +37,7 @@ def target(project):
 
 
 def test_ratios_are_of_the_same_rounds_and_the_best_peer_is_the_fastest(target):
-    found = scoreboard.score(target, [replica(target), replica(target, 1.21)])
+    found = tournament.score(target, [replica(target), replica(target, 1.21)])
     assert found.vs_upstream.ratio == pytest.approx(0.55)
     assert found.vs_upstream.ci_low < 0.5
     assert found.best_peer == "fast"
@@ -51,7 +51,7 @@ def test_a_slow_peer_is_held_against_the_kernel_in_the_rounds_that_it_had(target
     for combo in found["combos"]:
         ours, theirs = combo["elapsed_ns"]["kernels"], combo["elapsed_ns"]["slow"]
         combo["elapsed_ns"] |= {"kernels": [*ours, 1e3, 1e3, 1e3, 1e3], "slow": theirs[:2]}
-    slow = scoreboard.score(target, [found] * 2).vs_peers["slow"]
+    slow = tournament.score(target, [found] * 2).vs_peers["slow"]
     assert slow.ratio == pytest.approx(10 / 40)
 
 
@@ -62,7 +62,7 @@ def test_only_peers_are_slow():
 
 
 def test_a_wrong_peer_is_named_and_not_timed(target):
-    found = scoreboard.score(target, [replica(target, fast="off by 1")] * 2)
+    found = tournament.score(target, [replica(target, fast="off by 1")] * 2)
     assert found.best_peer == "slow"
     assert found.failures == {"fast": "off by 1"}
     assert "| pq_l2 | fast | wrong: off by 1 |" in board.page([found])
@@ -71,15 +71,15 @@ def test_a_wrong_peer_is_named_and_not_timed(target):
 @pytest.mark.parametrize("name", ["kernels", "upstream"])
 def test_a_wrong_kernel_has_no_score(target, name):
     with pytest.raises(Infrastructure, match=rf"{name}\.py is wrong, off by 1"):
-        scoreboard.score(target, [replica(target, **{name: "off by 1"})])
+        tournament.score(target, [replica(target, **{name: "off by 1"})])
 
 
 def test_published_lines_of_other_targets_stay(target, project):
-    ours = scoreboard.score(target, [replica(target)] * 2)
+    ours = tournament.score(target, [replica(target)] * 2)
     other = dataclasses.replace(ours, target="gone")
-    scoreboard.publish(project, [ours])
+    tournament.publish(project, [ours])
     assert scoreboard.read(project) == {"pq_l2": ours}
-    scoreboard.publish(project, [other])  # no such folder: not published
+    tournament.publish(project, [other])  # no such folder: not published
     assert list(scoreboard.read(project)) == ["pq_l2"]
     folder = project / "reports" / "scoreboard"
     assert "0.500 (0.4" in (folder / "README.md").read_text()
@@ -96,8 +96,8 @@ def test_a_damaged_scoreboard_is_refused_by_name(project, text):
 
 
 def test_a_real_race_of_one_target(project, monkeypatch, capsys):
-    monkeypatch.setattr(scoreboard, "REPLICAS", 2)
-    monkeypatch.setattr(scoreboard, "SECONDS_PER_REPLICA", 0.1)
+    monkeypatch.setattr(tournament, "REPLICAS", 2)
+    monkeypatch.setattr(tournament, "SECONDS_PER_REPLICA", 0.1)
     assert cli.run(["scoreboard", "pq_l2", "--json"]) == 0
     (line,) = json.loads(capsys.readouterr().out)
     assert line["failures"] == {}
