@@ -1,4 +1,4 @@
-"""A logarithmic axis of ratios, without matplotlib, whose import alone takes a second."""
+"""Ticks and places on an axis, without matplotlib, whose import alone takes a second."""
 
 from __future__ import annotations
 
@@ -28,6 +28,34 @@ def ticks(low: float, high: float) -> list[float]:
     step = next((s for s in steps if (high - low) / s < MOST - 1), power)
     first, last = math.ceil(low / step), math.floor(high / step)
     return [round(i * step, 9) for i in range(first, last + 1)]
+
+
+def round_ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Round numbers between two, evenly spaced.
+
+    Examples
+    --------
+    >>> round_ticks(71, 98)
+    [75.0, 80.0, 85.0, 90.0, 95.0]
+    """
+    raw = max((high - low) / most, 1e-9)
+    size = 10.0 ** math.floor(math.log10(raw))
+    step = next(m * size for m in (1, 2, 5, 10) if m * size >= raw)
+    return [round(k * step, 9) for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Round numbers between two positive ones, for a logarithmic axis.
+
+    Examples
+    --------
+    >>> log_ticks(60, 420)
+    [70.0, 100.0, 150.0, 200.0, 300.0]
+    """
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    found = [m * 10.0**k for k in powers for m in (1, 1.5, 2, 3, 5, 7)]
+    inside = [number for number in found if low <= number <= high]
+    return inside[:: max(1, math.ceil(len(inside) / most))]
 
 
 def spell(values: Iterable[float]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,11 @@ Event = Mapping[str, Any]
 Hear = Callable[[Event], None]
 # It ends itself sooner than this; see `workbench.explore.serving.TIDY_SECONDS`.
 PATIENCE_SECONDS = 10.0
+# Inputs are many small products: a second thread of OpenBLAS spins more than it helps, and does so
+# on the timing core. Drawing what pq_l2 is checked and timed on took 0.4 s of CPU time with one
+# thread, 1.5 to 3.4 s with two, and gave the same bits. Nor does a process that confines itself
+# confine a thread it already has.
+ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
 
 
 def deaf(event: Event) -> None:
@@ -40,6 +46,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=self._complaints,
             text=True,
+            env={**ENVIRONMENT, **os.environ},
             # A notebook's interrupt goes to its whole group; a child is cancelled in its own way.
             start_new_session=True,
         )

@@ -102,14 +102,9 @@ class Explorer:
 
     def _request(self) -> Request:
         name, draft = self.target.name, self._editor.draft
-        return Request(
-            str(self.root),
-            name,
-            self.panel.description.value,
-            source=draft.text if draft else None,
-            file_sha256=draft.file_sha256 if draft else "",
-            unwritten=self._unwritten[name],
-        )
+        source, file_sha256 = (draft.text, draft.file_sha256) if draft else (None, "")
+        asked = (str(self.root), name, self.panel.description.value, source, file_sha256)
+        return Request(*asked, unwritten=self._unwritten[name])
 
     def cancel(self) -> None:
         """End the race; its child says when it has."""
@@ -156,9 +151,7 @@ class Explorer:
         self.screen.verdict(found, doubts, self.target)
         self.screen.phase("judged; nothing is written yet", 1, 1)
         if found.combos:
-            chosen = (self.panel.shape.value, self.panel.distribution.value)
-            first = (found.combos[0].shape, found.combos[0].distribution)
-            combo = "/".join(chosen if all(chosen) else first)
+            combo = f"{self.panel.shape.value}/{self.panel.distribution.value}"
             self._lister.list(self.root, self.target.name, combo, source)
 
     def _on_limits(self, least_ns: dict[str, float]) -> None:

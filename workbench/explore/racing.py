@@ -20,10 +20,6 @@ if TYPE_CHECKING:  # the judge is imported when a race begins, so that it is the
 
 def prepare() -> None:
     """Have ready what takes long and is no part of the judge, while a person still types."""
-    # Many small products: a second thread of OpenBLAS spins more than it helps, and does so on
-    # the timing core. Drawing what pq_l2 is checked and timed on took 0.4 s of CPU time with one
-    # thread, 1.5 to 3.4 s with two, and gave the same bits.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for name in ("numpy", "numba", "scipy.stats", "pydantic", "filelock"):
         importlib.import_module(name)
     # The first call of a reference waited 0.44 s of CPU time for numba to begin.

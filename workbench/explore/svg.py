@@ -27,6 +27,7 @@ STYLE = """<style>
 .wb td.right { text-align:right; }
 .wb pre { margin:0; max-height:340px; overflow:auto; padding:6px 8px; background:var(--wash);
   color:var(--ink); font:12px/1.4 var(--jp-code-font-family,monospace); }
+.wb pre.wrapped { white-space:pre-wrap; overflow-wrap:anywhere; }
 .wb pre b { color:var(--fast); font-weight:600; }
 </style>"""
 

@@ -11,7 +11,7 @@ import pandas as pd
 from workbench import targets
 from workbench.analysis.axes import ENCODER
 from workbench.analysis.structural import CONTENT, STRUCTURAL
-from workbench.explore import sweeps_chart, sweeps_texts
+from workbench.explore import svg, sweeps_chart, sweeps_texts, texts
 from workbench.explore.clickable import Clickable
 from workbench.explore.sweeps_closeup import Shown
 from workbench.explore.sweeps_slices import Explored, Row, explored, records
@@ -94,6 +94,7 @@ class Explorer:
         side = widgets.Layout(display="flex", flex_flow="row wrap", width="100%")
         return widgets.VBox(
             [
+                widgets.HTML(svg.STYLE),
                 widgets.HBox(list(self.choosers.values()), layout=side),
                 widgets.Box([left, right], layout=side),
                 self.detail,
@@ -113,7 +114,7 @@ class Explorer:
             return
         self._here = self._sweep.slice(key)
         self.chart.html = sweeps_chart.chart(self._here, sweeps_texts.tip)
-        self.caption.value = sweeps_texts.small(sweeps_chart.caption(self._here))
+        self.caption.value = svg.page(texts.said(sweeps_chart.caption(self._here), "soft"))
         self._on_list()
 
     def _on_list(self, *_: Any) -> None:
