@@ -45,4 +45,5 @@ def test_a_win_is_raced_once_more_and_kept(project, lab, page, picture, faster):
         "void jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})"
     )
     expect(page.locator("body[data-jp-theme-light=false]")).to_have_count(1)
+    explorer.locator("pre").scroll_into_view_if_needed()
     picture("explore-won-dark")

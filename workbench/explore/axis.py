@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-WIDE = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.5, 2, 3, 5, 10, 20)
-SPARSE = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
+# The first of them that is not too many is taken.
+ROUND = (
+    (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.5, 2, 3, 5, 10, 20),
+    (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.5, 2, 3, 5, 10, 20),
+    (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20),
+)
 MOST = 7
 
 
@@ -17,12 +21,14 @@ def ticks(low: float, high: float) -> list[float]:
     --------
     >>> ticks(0.35, 1.1)
     [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1]
+    >>> ticks(0.35, 1.25)
+    [0.4, 0.5, 0.6, 0.8, 1]
     >>> ticks(0.991, 1.009)
     [0.995, 1.0, 1.005]
     """
     if high / low > 1.6:
-        inside = [tick for tick in WIDE if low <= tick <= high]
-        return inside if len(inside) <= MOST else [t for t in SPARSE if low <= t <= high]
+        inside = [[tick for tick in some if low <= tick <= high] for some in ROUND]
+        return next((some for some in inside if len(some) <= MOST), inside[-1])
     power = 10.0 ** math.floor(math.log10(high - low))
     steps = (power * share for share in (0.1, 0.2, 0.25, 0.5, 1, 2, 2.5))
     step = next((s for s in steps if (high - low) / s < MOST - 1), power)

@@ -36,13 +36,15 @@ def draw(
         return axis.place(ratio, low, high, LEFT, RIGHT)
 
     delta = math.exp(standing.delta)
+    raced = any(one.vs_upstream is not None for one in rows)
+    heads = ("ratio", "µs a request", "to upstream" if raced else "")
     parts = [
         f'<rect x="{at(1 / delta):.1f}" y="{HEAD - 8:g}" width="{at(delta) - at(1 / delta):.1f}" '
         f'height="{bottom - HEAD + 14:g}" fill="var(--line)"/>',
         svg.line(at(1), HEAD - 8, at(1), bottom + 6, "soft"),
         *(
             svg.text(x, HEAD - 16, head, "soft", "end")
-            for x, head in zip(COLUMNS, ("ratio", "µs a request", "to upstream"), strict=True)
+            for x, head in zip(COLUMNS, heads, strict=True)
         ),
     ]
     for i, one in enumerate(rows):
