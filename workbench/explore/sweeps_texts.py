@@ -101,7 +101,7 @@ def losing(rows: pd.DataFrame) -> str:
     ]
     head = "".join(f"<th>{name}</th>" for name in heads)
     more = f"<i>{len(rows) - MOST_LISTED:,} more</i>" if len(rows) > MOST_LISTED else ""
-    return svg.page(f"<table><tr>{head}</tr>{''.join(lines)}</table>{more}")
+    return svg.page(f"<table class='wrapped'><tr>{head}</tr>{''.join(lines)}</table>{more}")
 
 
 def _cells(row: Row) -> list[str]:
