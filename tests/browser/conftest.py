@@ -3,6 +3,7 @@
 Pictures of the page go to ``$WORKBENCH_SCREENSHOTS``, or else into the test's own folder.
 """
 
+import json
 import os
 import signal
 import socket
@@ -40,12 +41,17 @@ def lab(project, tmp_path):
     }
     for folder in private.values():
         Path(folder).mkdir()
+    # No question about news over the corner that a picture shows.
+    quiet = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
+    config = Path(private["JUPYTER_CONFIG_DIR"], "labconfig")
+    config.mkdir()
+    (config / "default_setting_overrides.json").write_text(json.dumps(quiet))
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
         *("--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"),
         *("--IdentityProvider.token=", f"--ServerApp.root_dir={project}"),
         # so that a test may ask for a command by its name
-        *("--LabApp.news_url=None", "--LabApp.expose_app_in_browser=True"),
+        "--LabApp.expose_app_in_browser=True",
     ]
     log = (tmp_path / "lab.log").open("w")
     server = subprocess.Popen(

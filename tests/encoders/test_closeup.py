@@ -71,9 +71,3 @@ def test_a_clip_that_is_gone_is_named(clip, tmp_path):
     gone = dataclasses.replace(clip, name="mine", path=str(tmp_path / "gone.y4m"))
     with pytest.raises(Usage, match="the clip mine is not where the sweep had it"):
         closeup.clip_of(asked(gone, tmp_path))
-
-
-def test_the_program_says_what_is_wrong_in_a_line(clip, tmp_path, capsys):
-    this = asked(clip, tmp_path, "no=1")
-    assert closeup.main(json.dumps(dataclasses.asdict(this))) == Usage.exit_code
-    assert json.loads(capsys.readouterr().out)["error"].startswith("libx264 has no recipe 'no=1'")

@@ -1,7 +1,6 @@
 """Races of the explorer, in its own processes, for real."""
 
 import dataclasses
-import json
 import queue
 import time
 
@@ -89,10 +88,12 @@ def test_a_kernel_of_the_page_that_won_goes_into_the_file_unless_that_changed(pr
     assert judged._save(target, done) == ""
 
 
-def listen(module):
-    """A child, and the queue of its events."""
+def asked(module, **request):
+    """A child that was asked, and the queue of its events."""
     events = queue.Queue()
-    return Child(module, events.put), events
+    child = Child(module)
+    child.ask(request, events.put)
+    return child, events
 
 
 def until(events, kind, seconds=300):
@@ -104,13 +105,12 @@ def until(events, kind, seconds=300):
     raise AssertionError(f"no {kind} in {seconds} s")
 
 
-def ask(project, **more):
-    return json.dumps(dataclasses.asdict(Request(str(project), TARGET, **more)))
+def race(project, **more):
+    return asked("workbench.explore.racing", root=str(project), target=TARGET, **more)
 
 
 def test_closing_the_pipe_in_the_midst_of_a_race_leaves_nothing(project):
-    child, events = listen("workbench.explore.racing")
-    child.say(ask(project))
+    child, events = race(project)
     assert until(events, "phase")["event"] == "phase"
     child.end()
     assert until(events, "cancelled")["event"] == "cancelled"
@@ -120,19 +120,19 @@ def test_closing_the_pipe_in_the_midst_of_a_race_leaves_nothing(project):
 
 
 def test_what_goes_wrong_is_one_line(project):
-    child, events = listen("workbench.explore.racing")
-    child.say(json.dumps({"root": str(project), "target": "pq_l3"}))
+    _, events = asked("workbench.explore.racing", root=str(project), target="pq_l3")
     assert "did you mean pq_l2" in until(events, "error")["text"]
     until(events, "ended")
 
 
 def test_a_refused_kernel_is_a_verdict_and_can_be_kept(project):
-    child, events = listen("workbench.explore.racing")
-    child.say(ask(project, source="import os\n", file_sha256="0" * 64))
-    found = until(events, "verdict")["record"]
+    child, events = race(project, source="import os\n", file_sha256="0" * 64)
+    told = until(events, "verdict")
+    found = told["record"]
+    assert told["source"] == "import os\n"
     assert (found["status"], found["reason"]) == ("discard", "policy")
     child.say("keep")
-    assert until(events, "kept")["id"] == found["id"]
+    assert until(events, "kept")["text"] == f"kept as reports/trials/{found['id']}"
     (row,) = rows(project)
     assert row.reason == "policy"
     assert "import os" not in (project / "targets" / TARGET / "kernels.py").read_text()
@@ -140,13 +140,21 @@ def test_a_refused_kernel_is_a_verdict_and_can_be_kept(project):
 
 
 def test_machine_code_comes_from_a_confined_process(project):
-    child, events = listen("workbench.explore.compiling")
     source = (project / "targets" / TARGET / "kernels.py").read_text()
-    asked = {"root": str(project), "target": TARGET, "combo": ""}
-    child.say(json.dumps({**asked, "source": source}))
+    wanted = {"root": str(project), "target": TARGET, "combo": ""}
+    _, events = asked("workbench.explore.compiling", **wanted, source=source)
     found = until(events, "listing")["functions"]
     assert found
     assert all("\n" in text for text in found.values())
-    child, events = listen("workbench.explore.compiling")
-    child.say(json.dumps({**asked, "source": "import os\n"}))
+    _, events = asked("workbench.explore.compiling", **wanted, source="import os\n")
     assert "os" in until(events, "error")["text"]
+
+
+def test_of_a_child_that_is_forgotten_nothing_is_heard(project):
+    child, events = race(project)
+    child.forget()
+    child.wait()
+    assert events.empty()
+    heard = []
+    child.ask({}, heard.append)  # too late, and told so
+    assert [event["event"] for event in heard] == ["ended"]

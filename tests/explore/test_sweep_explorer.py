@@ -56,7 +56,7 @@ def folder(tmp_path_factory):
 def explorer(folder, tmp_path):
     found = sweeps.Explorer(explored(folder), tmp_path / "cache")
     yield found
-    found.stop()
+    found.closeup.clear("")
 
 
 def keys(page):
@@ -84,10 +84,10 @@ def test_choosing_a_point_compares_its_frames_with_the_default_s(explorer):
     explorer.chart.chosen = key
     assert explorer.table.chosen == key
     assert "<b>bframes=0</b>" in explorer.detail.value
-    assert not explorer.cancel.disabled
-    explorer.wait()
-    assert explorer.cancel.disabled
-    page = explorer.frames.value
+    assert not explorer.closeup.cancel.disabled
+    explorer.closeup.wait()
+    assert explorer.closeup.cancel.disabled
+    page = explorer.closeup.frames.value
     assert page.count("data:image/png;base64,") == 3
     assert "n = 12 frames" in page
     assert "with the sweep&#x27;s own scores" in page  # the same machine encodes the same bits
@@ -96,37 +96,37 @@ def test_choosing_a_point_compares_its_frames_with_the_default_s(explorer):
 def test_what_was_seen_once_is_there_at_once(explorer):
     key = key_of(explorer, "aq-mode=3")
     explorer.chart.chosen = key
-    explorer.wait()
+    explorer.closeup.wait()
     explorer.chart.chosen = key_of(explorer, "bare")
-    assert "the default itself" in explorer.doing.value
-    assert explorer.frames.value == ""
+    assert "the default itself" in explorer.closeup.doing.value
+    assert explorer.closeup.frames.value == ""
     explorer.table.chosen = key
-    assert explorer.frames.value.count("<img") == 3
+    assert explorer.closeup.frames.value.count("<img") == 3
 
 
 def test_cancel_ends_the_encode_and_it_can_be_chosen_again(explorer):
     key = key_of(explorer, "bframes=0")
     explorer.chart.chosen = key
-    looking = explorer._looking
-    explorer.cancel.click()
+    looking = explorer.closeup._child
+    explorer.closeup.cancel.click()
     looking.wait()
-    assert looking._child.returncode != 0
-    assert explorer.frames.value == ""
-    assert "Cancelled" in explorer.doing.value
+    assert not looking.alive
+    assert explorer.closeup.frames.value == ""
+    assert "Cancelled" in explorer.closeup.doing.value
     explorer.chart.chosen = key
-    explorer.wait()
-    assert explorer.frames.value.count("<img") == 3
+    explorer.closeup.wait()
+    assert explorer.closeup.frames.value.count("<img") == 3
 
 
 def test_a_cancelled_encode_leaves_no_ffmpeg(explorer, folder):
     clip = results.read_plan(folder)["sources"]["motion"]["path"]
     explorer.chart.chosen = key_of(explorer, "bframes=0")
     for _ in range(400):  # until one runs; it may be over too soon to be seen
-        if running(clip) or explorer.frames.value:
+        if running(clip) or explorer.closeup.frames.value:
             break
         time.sleep(0.005)
-    looking = explorer._looking
-    explorer.cancel.click()
+    looking = explorer.closeup._child
+    explorer.closeup.cancel.click()
     if looking:
         looking.wait()
     assert running(clip) == []
@@ -167,8 +167,8 @@ def test_lists_follow_the_slice_and_the_kind(made, tmp_path):
 def test_a_recipe_that_no_encoder_has_says_so_and_runs_nothing(made, tmp_path):
     explorer = sweeps.Explorer(made, tmp_path)
     explorer.chart.chosen = key_of(explorer, "aq=4")
-    assert "no codec" in explorer.doing.value
-    assert explorer._looking is None
+    assert "no codec" in explorer.closeup.doing.value
+    assert explorer.closeup._child is None
 
 
 def test_names_from_a_file_are_text_and_never_markup(tmp_path):
@@ -260,4 +260,4 @@ def test_a_sweep_without_defaults_abstains_everywhere(made, tmp_path):
     assert len(keys(explorer.chart.html)) == 15
     explorer.chart.chosen = keys(explorer.chart.html)[0]
     assert "abstains" in explorer.detail.value
-    assert "the slice has none" in explorer.doing.value
+    assert "the slice has none" in explorer.closeup.doing.value

@@ -1,17 +1,12 @@
 """Two encodes of one clip frame by frame, and the frame where they differ most.
 
 A sweep keeps a cell's figures over its frames and not the frames. This encodes and scores a recipe
-and the default that it is held against once more. Run as a program it can be cancelled:
-``python -m workbench.encoders.closeup ASKED`` takes JSON and answers with a JSON object a line.
+and the default that it is held against once more.
 """
 
 from __future__ import annotations
 
 import base64
-import dataclasses
-import json
-import signal
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,11 +20,10 @@ from workbench.encoders.codecs import CODECS
 from workbench.encoders.encode import encode
 from workbench.encoders.grid import Cell, check
 from workbench.encoders.score import SCORES, by_frame, score
-from workbench.errors import Infrastructure, Usage, WorkbenchError
+from workbench.errors import Infrastructure, Usage
 from workbench.upstreams import ffmpeg
 
 STEPS = 6
-CANCELLED = 130  # what a shell calls a program that was interrupted
 Progress = Callable[[str, int, int], None]
 
 
@@ -166,31 +160,3 @@ def picture(video: Path, frame: int, path: Path) -> bytes:
         ]
     )
     return path.read_bytes()
-
-
-def parse(text: str) -> Asked:
-    """Read what `Asked` is as JSON."""
-    values = json.loads(text)
-    return Asked(Cell(**values.pop("recipe")), Cell(**values.pop("bare")), **values)
-
-
-def main(text: str) -> int:
-    """Answer on stdout: ``what, done, total`` as it goes on, then ``closeup`` or ``error``."""
-
-    def say(**message: object) -> None:
-        sys.stdout.write(json.dumps(message) + "\n")
-        sys.stdout.flush()
-
-    # An exception in the middle of a run of ffmpeg ends that run too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(CANCELLED))
-    try:
-        found = look(parse(text), lambda what, done, total: say(what=what, done=done, total=total))
-    except WorkbenchError as error:
-        say(error=str(error))
-        return error.exit_code
-    say(closeup=dataclasses.asdict(found))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))

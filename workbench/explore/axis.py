@@ -1,12 +1,16 @@
-"""A logarithmic axis of ratios, without matplotlib, whose import alone takes a second."""
+"""Ticks and places on an axis, without matplotlib, whose import alone takes a second."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
 
-WIDE = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.5, 2, 3, 5, 10, 20)
-SPARSE = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
+# The first of them that is not too many is taken.
+ROUND = (
+    (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.5, 2, 3, 5, 10, 20),
+    (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.5, 2, 3, 5, 10, 20),
+    (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20),
+)
 MOST = 7
 
 
@@ -17,17 +21,47 @@ def ticks(low: float, high: float) -> list[float]:
     --------
     >>> ticks(0.35, 1.1)
     [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1]
+    >>> ticks(0.35, 1.25)
+    [0.4, 0.5, 0.6, 0.8, 1]
     >>> ticks(0.991, 1.009)
     [0.995, 1.0, 1.005]
     """
     if high / low > 1.6:
-        inside = [tick for tick in WIDE if low <= tick <= high]
-        return inside if len(inside) <= MOST else [t for t in SPARSE if low <= t <= high]
+        inside = [[tick for tick in some if low <= tick <= high] for some in ROUND]
+        return next((some for some in inside if len(some) <= MOST), inside[-1])
     power = 10.0 ** math.floor(math.log10(high - low))
     steps = (power * share for share in (0.1, 0.2, 0.25, 0.5, 1, 2, 2.5))
     step = next((s for s in steps if (high - low) / s < MOST - 1), power)
     first, last = math.ceil(low / step), math.floor(high / step)
     return [round(i * step, 9) for i in range(first, last + 1)]
+
+
+def round_ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Round numbers between two, evenly spaced.
+
+    Examples
+    --------
+    >>> round_ticks(71, 98)
+    [75.0, 80.0, 85.0, 90.0, 95.0]
+    """
+    raw = max((high - low) / most, 1e-9)
+    size = 10.0 ** math.floor(math.log10(raw))
+    step = next(m * size for m in (1, 2, 5, 10) if m * size >= raw)
+    return [round(k * step, 9) for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """Round numbers between two positive ones, for a logarithmic axis.
+
+    Examples
+    --------
+    >>> log_ticks(60, 420)
+    [70.0, 100.0, 150.0, 200.0, 300.0]
+    """
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    found = [m * 10.0**k for k in powers for m in (1, 1.5, 2, 3, 5, 7)]
+    inside = [number for number in found if low <= number <= high]
+    return inside[:: max(1, math.ceil(len(inside) / most))]
 
 
 def spell(values: Iterable[float]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Ties the widgets to the processes that race and list a kernel.
+"""Ties the widgets to the process that races a kernel.
 
 The notebook's own process never imports a candidate and never waits: what children say arrives on
 threads and changes widgets.
@@ -7,72 +7,63 @@ threads and changes widgets.
 from __future__ import annotations
 
 import dataclasses
-import functools
-import itertools
 import json
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from workbench import targets
 from workbench.errors import WorkbenchError
-from workbench.explore import forest, listing, standing
+from workbench.explore import forest, standing
 from workbench.explore.children import Child, Event
-from workbench.explore.drafts import Drafts
-from workbench.explore.panel import CELL, Panel
+from workbench.explore.editor import Editor
+from workbench.explore.lister import Lister
+from workbench.explore.panel import Panel
 from workbench.explore.request import Request
 from workbench.explore.screen import Screen
 from workbench.explore.standing import CONFIRMATION, Standing
 from workbench.record import TrialRecord
 
-RACING, COMPILING = "workbench.explore.racing", "workbench.explore.compiling"
-# A child and its number, by which late words of an earlier one are known.
-Numbered = tuple[int, Child | None]
-NOBODY: Numbered = (-1, None)
+RACING = "workbench.explore.racing"
 
 
 class Explorer:
-    """What happens when something is pressed, and when a child says something."""
+    """What happens when something is pressed, and when a race says something."""
 
     def __init__(self, target: str, root: Path) -> None:
         self.root = root
         self.target = targets.load(target, root)
         self.panel = Panel(targets.names(root), target)
         self.screen = Screen(self.panel)
-        self._drafts = Drafts()
-        self._source = ""  # of the kernel that is raced
-        self._serials = itertools.count()
-        self._current = self._lister = NOBODY
+        self._editor = Editor(self.panel, self._complain)
+        self._lister = Lister(self.screen)
+        self._current: Child | None = None
+        self._spare: Child | None = None
         # Confirmations that were seen here and are in no ledger: they were spent all the same.
         self._unwritten: Counter[str] = Counter()
         self._wire()
         self._choose_target()
-        self._spare = self._spawn(RACING, self._hear)  # imports while a person still types
 
     def close(self) -> None:
         """End all processes and take the page's part away."""
-        for _, child in (self._current, self._spare, self._lister):
-            _end(child)
-        self._current = self._spare = self._lister = NOBODY
+        self._stop()
+        if self._spare is not None:
+            self._spare.forget()
         self.panel.box.close()
 
     def _wire(self) -> None:
         panel = self.panel
         panel.target.observe(lambda change: self._choose_target(), "value")
-        panel.source.observe(lambda change: self._choose_source(), "value")
         panel.loops.observe(lambda change: self.screen.loop(), "index")
         for chooser in (panel.shape, panel.distribution):
             chooser.observe(lambda change: self.screen.race(), "value")
         panel.race.on_click(lambda button: self.race())
         panel.cancel.on_click(lambda button: self.cancel())
         panel.keep.on_click(lambda button: self.keep())
-        panel.reload.on_click(lambda button: self._read_file())
 
     def _choose_target(self) -> None:
-        self._drafts.remember(self.target.name, self.panel.text.value)
-        _end(self._current[1])
-        self._current = NOBODY
+        self._stop()
+        self._waiting()
         self.panel.busy(racing=False)
         self.screen.clear()
         try:
@@ -80,79 +71,57 @@ class Explorer:
             self.screen.open(self.target)
             self.screen.race()
         except (WorkbenchError, OSError) as error:
+            self.panel.race.disabled = True  # or it would race the target before
             self._complain(str(error))
-        self._choose_source()
+            return
+        self._editor.open(self.target)
 
-    def _choose_source(self) -> None:
-        here = self.panel.source.value == CELL
-        text = self._drafts.text(self.target.name)
-        self.panel.text.value = text or ""
-        if here and text is None:
-            self._read_file()
-        self.panel.show_text(here)
+    def _stop(self) -> None:
+        """End the race that is shown, and hear no more of it."""
+        if self._current is not None:
+            self._current.forget()
+            self._current = None
+        self._lister.stop()  # second: until it is forgotten, a race may have one begun
 
-    def _read_file(self) -> None:
-        try:
-            self.panel.text.value = self._drafts.read(self.target)
-        except OSError as error:
-            self._complain(f"{self.target.kernels_path} cannot be read: {error.strerror}")
+    def _waiting(self) -> Child:
+        """The child that imports what the next race needs while a person still types."""
+        if self._spare is None or not self._spare.alive:
+            self._spare = Child(RACING)
+        return self._spare
 
     def race(self) -> None:
         """Hand the kernel to a child that waits to be asked."""
+        self._stop()
+        self._current, self._spare = self._waiting(), None
         self.panel.busy(racing=True)
         self.screen.clear()
-        _end(self._current[1])
-        if self._lister[1] is not None:
-            self._lister[1].kill()
-        self._current, self._spare = self._spare, NOBODY
-        child = self._current[1]
-        if child is None or not child.alive:
-            self._current = self._spawn(RACING, self._hear)
-            child = self._current[1]
-        assert child is not None
-        self.screen.race(running=True)
+        self.screen.seen.running = True
+        self.screen.race()
         self.screen.phase("starting", 0, 0)
-        child.say(json.dumps(dataclasses.asdict(self._request())))
+        self._current.ask(dataclasses.asdict(self._request()), self._hear)
 
     def _request(self) -> Request:
-        name = self.target.name
-        self._drafts.remember(name, self.panel.text.value)
-        asked = Request(
-            str(self.root),
-            name,
-            self.panel.description.value,
-            unwritten=self._unwritten[name],
-        )
-        text = self._drafts.text(name)
-        if self.panel.source.value == CELL and text is not None:
-            self._source = text
-            digest = self._drafts.file_sha256(name)
-            return dataclasses.replace(asked, source=text, file_sha256=digest)
-        path = self.target.kernels_path  # a file that is missing is the judge's to refuse
-        self._source = path.read_bytes().decode("utf-8", "replace") if path.is_file() else ""
-        return asked
+        name, draft = self.target.name, self._editor.draft
+        source, file_sha256 = (draft.text, draft.file_sha256) if draft else (None, "")
+        asked = (str(self.root), name, self.panel.description.value, source, file_sha256)
+        return Request(*asked, unwritten=self._unwritten[name])
 
     def cancel(self) -> None:
         """End the race; its child says when it has."""
         self.panel.cancel.disabled = True
         self.screen.phase("cancelling", 0, 0)
-        _end(self._current[1])
+        if self._current is not None:
+            self._current.end()
 
     def keep(self) -> None:
         """Have the trial written down by the child that judged it."""
-        self.panel.keep.disabled = True
+        self.panel.writing()
         self.screen.phase("writing", 0, 0)
-        if self._current[1] is not None:
-            self._current[1].say("keep")
+        if self._current is not None:
+            self._current.say("keep")
 
-    def _spawn(self, module: str, hear: Callable[[int, Event], None]) -> Numbered:
-        serial = next(self._serials)
-        return serial, Child(module, functools.partial(hear, serial))
-
-    def _hear(self, serial: int, event: Event) -> None:
-        """Everything a race says; what an earlier one says is not listened to."""
-        if serial != self._current[0]:
-            return
+    def _hear(self, event: Event) -> None:
+        """Everything a race says."""
         handle = getattr(self, f"_on_{event['event']}")
         try:
             handle(**{key: value for key, value in event.items() if key != "event"})
@@ -169,12 +138,12 @@ class Explorer:
         else:
             self.screen.seen.standing = found
         self.screen.say(f"so far {forest.sentence(found)}")
-        self.screen.race(running=True)
+        self.screen.race()
 
-    def _on_verdict(self, record: dict[str, Any], doubts: list[str]) -> None:
+    def _on_verdict(self, record: dict[str, Any], doubts: list[str], source: str) -> None:
         found = TrialRecord.from_json(json.dumps(record))
         seen = self.screen.seen
-        seen.record = found
+        seen.record, seen.running = found, False
         seen.standing = standing.of_record(found) or seen.standing
         self._unwritten[found.target] += found.confirmation is not None
         self.panel.busy(racing=False)
@@ -182,73 +151,46 @@ class Explorer:
         self.screen.verdict(found, doubts, self.target)
         self.screen.phase("judged; nothing is written yet", 1, 1)
         if found.combos:
-            self._list(f"{found.combos[0].shape}/{found.combos[0].distribution}")
+            combo = f"{self.panel.shape.value}/{self.panel.distribution.value}"
+            self._lister.list(self.root, self.target.name, combo, source)
 
     def _on_limits(self, least_ns: dict[str, float]) -> None:
         self.screen.seen.least_ns = least_ns
         self.screen.race()
-        self._spare = self._spawn(RACING, self._hear)
+        self._waiting()  # not before: it would have been in the way
 
-    def _on_kept(self, text: str, id: str) -> None:
+    def _on_kept(self, text: str) -> None:
         found = self.screen.seen.record
         assert found is not None
         self._unwritten[found.target] -= found.confirmation is not None
+        self.panel.busy(racing=False)
         self.screen.phase(text, 1, 1)
         self.screen.ledger(self.target)
 
     def _on_error(self, text: str) -> None:
-        if self.screen.seen.record is None:
-            self._idle()
+        self._over()
         self._complain(text)
         self.screen.phase("nothing was written", 0, 1)
 
     def _on_cancelled(self) -> None:
-        if self.screen.seen.record is None:
-            self._unwritten[self.target.name] += self.screen.seen.again is not None
-            self._idle()
-            self.screen.phase("cancelled; nothing was written", 0, 1)
-            self.screen.race()
+        self._over()
+        self.screen.phase("cancelled; nothing was written", 0, 1)
+        self.screen.race()
 
     def _on_ended(self, text: str) -> None:
-        if self.panel.race.disabled:  # neither a verdict nor a word of having been cancelled
-            self._idle()
+        if self.panel.race.disabled:  # without an answer to what it was asked last
             why = text or "its process was killed"
-            self._complain(f"the race ended without a verdict: {why}")
-            self.screen.phase("nothing was written", 0, 1)
+            self._on_error(f"the race ended without an answer: {why}")
 
-    def _idle(self) -> None:
+    def _over(self) -> None:
+        """A race without a verdict is over; one that has its verdict can be kept still."""
+        self.screen.seen.running = False
+        judged = self.screen.seen.record is not None
         self.panel.busy(racing=False)
-        self._spare = self._spawn(RACING, self._hear)
+        self.panel.keep.disabled = not (judged and self._current and self._current.alive)
+        if not judged:
+            self._unwritten[self.target.name] += self.screen.seen.again is not None
+        self._waiting()
 
     def _complain(self, text: str) -> None:
         self.screen.say(text, "bad")
-
-    def _list(self, first: str) -> None:
-        """Have the machine code listed, after the timing and beside everything else."""
-        self.screen.note_code("compiling once more for the listing ...")
-        chosen = (self.panel.shape.value, self.panel.distribution.value)
-        asked = {
-            "root": str(self.root),
-            "target": self.target.name,
-            "combo": "/".join(chosen) if all(chosen) else first,
-            "source": self._source,
-        }
-        self._lister = self._spawn(COMPILING, self._hear_listing)
-        assert self._lister[1] is not None
-        self._lister[1].say(json.dumps(asked))
-
-    def _hear_listing(self, serial: int, event: Event) -> None:
-        if serial != self._lister[0]:
-            return
-        if event["event"] == "listing":
-            found = listing.ranked(event["functions"])
-            if not found:
-                self.screen.note_code("no loop was compiled")
-            self.screen.loops(found)
-        elif event["text"] and not self.screen.seen.loops:
-            self.screen.note_code(f"no listing: {event['text']}")
-
-
-def _end(child: Child | None) -> None:
-    if child is not None:
-        child.end()

@@ -6,7 +6,6 @@ import math
 
 from workbench.explore import axis, svg
 from workbench.explore.standing import CONFIRMATION, Line, Standing
-from workbench.stats import ALPHA
 
 WIDTH, ROW, HEAD, FOOT = 760.0, 22.0, 34.0, 66.0
 LEFT, RIGHT = 210.0, 500.0
@@ -37,13 +36,15 @@ def draw(
         return axis.place(ratio, low, high, LEFT, RIGHT)
 
     delta = math.exp(standing.delta)
+    raced = any(one.vs_upstream is not None for one in rows)
+    heads = ("ratio", "µs a request", "to upstream" if raced else "")
     parts = [
         f'<rect x="{at(1 / delta):.1f}" y="{HEAD - 8:g}" width="{at(delta) - at(1 / delta):.1f}" '
         f'height="{bottom - HEAD + 14:g}" fill="var(--line)"/>',
         svg.line(at(1), HEAD - 8, at(1), bottom + 6, "soft"),
         *(
             svg.text(x, HEAD - 16, head, "soft", "end")
-            for x, head in zip(COLUMNS, ("ratio", "µs a request", "to upstream"), strict=True)
+            for x, head in zip(COLUMNS, heads, strict=True)
         ),
     ]
     for i, one in enumerate(rows):
@@ -74,8 +75,9 @@ def sentence(standing: Standing) -> str:
     said = f"{whole.ratio:.4f} x the incumbent's time"
     if whole.ci_low is not None and whole.ci_high is not None:
         said += f" ({whole.ci_low:.4f} to {whole.ci_high:.4f})"
-    where = "raced again on other data: " if standing.phase == CONFIRMATION else ""
-    return f"{where}{said} after {_pairs(standing.pairs)}"
+    if standing.phase == CONFIRMATION:
+        said = f"again {said} on other data"
+    return f"{said} after {_pairs(standing.pairs)}"
 
 
 def _pairs(count: int) -> str:
@@ -136,7 +138,8 @@ def _axis(low: float, high: float, y: float) -> list[str]:
 
 def _small_print(standing: Standing, running: bool) -> tuple[str, str]:
     delta = -math.expm1(-standing.delta)
-    bars = f"Bars: {1 - ALPHA:.0%} confidence sequences"
+    # A confirmation is stricter than the screen, by how many the ledger has had.
+    bars = f"Bars: {100 * (1 - standing.alpha):.4g}% confidence sequences"
     if standing.whole.ci_low is None:
         bars = "Intervals come with the second pair"
     elif standing.provisional:

@@ -102,6 +102,11 @@ class Panel:
         self.cancel.disabled = not racing
         self.keep.disabled = True
 
+    def writing(self) -> None:
+        """Until a trial is written nothing is pressable: to race would end its writer."""
+        self.busy(racing=True)
+        self.cancel.disabled = True
+
 
 def _auto() -> widgets.Layout:
     """As wide as its words; one of its own, because a layout that is shared is hidden for all."""

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from workbench import ledger, overview, scoreboard
-from workbench.explore import dial, forest, listing, svg, texts, trajectory
+from workbench.explore import dial, forest, listing, shares, svg, texts, trajectory
 from workbench.explore.panel import ALL, Panel
 from workbench.explore.standing import Standing
 from workbench.record import TrialRecord
@@ -27,6 +27,8 @@ class Seen:
 
     Attributes
     ----------
+    running : bool
+        Whether more is on its way.
     standing, again : Standing or None
         Of the screen, and of its confirmation.
     record : TrialRecord or None
@@ -37,6 +39,7 @@ class Seen:
         Of the kernel, once it is listed.
     """
 
+    running: bool = False
     standing: Standing | None = None
     again: Standing | None = None
     record: TrialRecord | None = None
@@ -89,20 +92,21 @@ class Screen:
         count = f": {done} of {most}{total}" if total > 1 else ""
         self.panel.phase.value = svg.page(texts.said(f"{name}{count}", "soft"))
 
-    def race(self, *, running: bool = False) -> None:
+    def race(self) -> None:
         """Both forests and the dial."""
         seen, panel = self.seen, self.panel
         chosen = (panel.shape.value, panel.distribution.value)
+        newest = seen.again or seen.standing
         screen, again = (
-            forest.draw(found, *chosen, running=running) if found else ""
+            forest.draw(found, *chosen, running=seen.running and found is newest) if found else ""
             for found in (seen.standing, seen.again)
         )
-        nothing = BEFORE if running else WAITING if seen.record is None else UNTIMED
+        nothing = BEFORE if seen.running else WAITING if seen.record is None else UNTIMED
         panel.forest.value = svg.page(screen or texts.said(nothing, "soft"))
         head = "<h4>Raced once more, on other data</h4>"
         panel.again.value = svg.page(head + again) if again else ""
-        hands = dial.read(self._published, seen.standing, seen.least_ns, *chosen)
-        panel.dial.value = svg.page(dial.draw(hands))
+        found = shares.read(self._published, seen.standing, seen.least_ns, *chosen)
+        panel.dial.value = svg.page(dial.draw(found))
 
     def verdict(self, record: TrialRecord, doubts: Sequence[str], target: Target) -> None:
         """What the judge said, and what else it measured."""

@@ -60,6 +60,8 @@ class Standing:
         D: all combos with equal weight.
     delta : float
         Smallest change worth keeping (log ratio).
+    alpha : float
+        Two-sided error rate of the intervals.
     provisional : bool
         Whether the intervals rest on this machine's calibration alone: one crossover has no
         spread of its own, and no verdict falls on it.
@@ -70,6 +72,7 @@ class Standing:
     lines: tuple[Line, ...]
     whole: Line
     delta: float
+    alpha: float
     provisional: bool
 
     def as_json(self) -> dict[str, Any]:
@@ -138,7 +141,7 @@ def after(
         vs_upstream=_finite(found.ratio_vs_upstream),
         **bounds(found.ratio, found.ci_low, found.ci_high, sigma),
     )
-    return Standing(phase, len(pairs), lines, whole, calibration.delta, provisional)
+    return Standing(phase, len(pairs), lines, whole, calibration.delta, alpha, provisional)
 
 
 def careful(calibration: Calibration, pair: Replica) -> Calibration:
@@ -171,9 +174,8 @@ def of_record(record: TrialRecord) -> Standing | None:
         record.geomean_ns,
         record.ratio_vs_upstream,
     )
-    return Standing(
-        SCREEN, record.processes, lines, whole, record.calibration.delta, provisional=False
-    )
+    delta = record.calibration.delta
+    return Standing(SCREEN, record.processes, lines, whole, delta, ALPHA, provisional=False)
 
 
 def _finite(value: float) -> float | None:

@@ -24,9 +24,12 @@ STYLE = """<style>
 .wb table { border-collapse:collapse; font-variant-numeric:tabular-nums; }
 .wb td, .wb th { padding:1px 12px 1px 0; text-align:left; font-weight:400; white-space:nowrap; }
 .wb th { color:var(--soft); font-size:11px; }
+.wb table.wrapped { width:100%; font-size:12px; }
+.wb .wrapped td, .wb .wrapped th { white-space:normal; padding:2px 8px 2px 0; }
 .wb td.right { text-align:right; }
 .wb pre { margin:0; max-height:340px; overflow:auto; padding:6px 8px; background:var(--wash);
   color:var(--ink); font:12px/1.4 var(--jp-code-font-family,monospace); }
+.wb pre.wrapped { white-space:pre-wrap; overflow-wrap:anywhere; }
 .wb pre b { color:var(--fast); font-weight:600; }
 </style>"""
 

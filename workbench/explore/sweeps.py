@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,9 @@ import pandas as pd
 from workbench import targets
 from workbench.analysis.axes import ENCODER
 from workbench.analysis.structural import CONTENT, STRUCTURAL
-from workbench.encoders.advice import cell_of
-from workbench.encoders.closeup import Asked, Closeup
-from workbench.errors import Usage
-from workbench.explore import sweeps_chart, sweeps_frames, sweeps_texts
+from workbench.explore import svg, sweeps_chart, sweeps_texts, texts
 from workbench.explore.clickable import Clickable
-from workbench.explore.sweeps_child import Looking
+from workbench.explore.sweeps_closeup import Shown
 from workbench.explore.sweeps_slices import Explored, Row, explored, records
 
 LISTS = {
@@ -58,10 +54,8 @@ class Explorer:
     """
 
     def __init__(self, sweep: Explored, cache: Path) -> None:
-        self._sweep, self._cache = sweep, cache
+        self._sweep = sweep
         self._here = pd.DataFrame()
-        self._looking: Looking | None = None
-        self._seen: dict[int, Closeup] = {}
         self._chosen = ""
         first = next(iter(sweep.slices))
         self.choosers = {
@@ -75,15 +69,12 @@ class Explorer:
         }
         self.listed = widgets.ToggleButtons(options=list(LISTS), style={"button_width": "150px"})
         self.chart, self.table = Clickable(), Clickable()
-        self.caption, self.detail, self.frames = (widgets.HTML() for _ in range(3))
-        self.bar = widgets.IntProgress(min=0, max=6, layout=widgets.Layout(width="200px"))
-        self.doing = widgets.Label()
-        self.cancel = widgets.Button(description="Cancel", icon="stop", disabled=True)
+        self.caption, self.detail = widgets.HTML(), widgets.HTML()
+        self.closeup = Shown(sweep.path, cache, self._on_cancelled)
         self.box = self._arranged()
         for chooser in self.choosers.values():
             chooser.observe(self._on_slice, "value")
         self.listed.observe(self._on_list, "value")
-        self.cancel.on_click(self._on_cancel)
         for part in (self.chart, self.table):
             part.observe(self._on_chosen, "chosen")
         self._on_slice()
@@ -92,18 +83,6 @@ class Explorer:
     def slice_key(self) -> tuple[str, ...]:
         """Source, codec and rate-control mode that are chosen."""
         return tuple(str(chooser.value) for chooser in self.choosers.values())
-
-    def stop(self, word: str = "") -> None:
-        """End the closeup that is being made, if any."""
-        if self._looking is not None:
-            self._looking.cancel()
-            self._looking = None
-        self._idle(word)
-
-    def wait(self) -> None:
-        """Until the closeup that is being made is there; at once without one."""
-        if self._looking is not None:
-            self._looking.wait()
 
     def _arranged(self) -> widgets.Box:
         scrolled = widgets.Layout(max_height="330px", overflow="auto", width="100%")
@@ -115,19 +94,19 @@ class Explorer:
         side = widgets.Layout(display="flex", flex_flow="row wrap", width="100%")
         return widgets.VBox(
             [
+                widgets.HTML(svg.STYLE),
                 widgets.HBox(list(self.choosers.values()), layout=side),
                 widgets.Box([left, right], layout=side),
                 self.detail,
-                widgets.HBox([self.bar, self.cancel, self.doing]),
-                self.frames,
+                self.closeup.box,
             ]
         )
 
     def _on_slice(self, *_: Any) -> None:
-        self.stop(ASK)
+        self.closeup.clear(ASK)
         key = self.slice_key
         self._choose("")
-        self.detail.value = self.frames.value = ""
+        self.detail.value = ""
         if key not in self._sweep.slices:
             self._here = pd.DataFrame()
             self.chart.html = self.table.html = ""
@@ -135,7 +114,7 @@ class Explorer:
             return
         self._here = self._sweep.slice(key)
         self.chart.html = sweeps_chart.chart(self._here, sweeps_texts.tip)
-        self.caption.value = sweeps_texts.small(sweeps_chart.caption(self._here))
+        self.caption.value = svg.page(texts.said(sweeps_chart.caption(self._here), "soft"))
         self._on_list()
 
     def _on_list(self, *_: Any) -> None:
@@ -149,8 +128,17 @@ class Explorer:
             return
         self._choose(key)
         row = self._row(int(key))
-        self.detail.value = sweeps_texts.detail(row, self._bare(row))
-        self._look(int(key), row)
+        bare = self._bare(row)
+        self.detail.value = sweeps_texts.detail(row, bare)
+        if bare is None:
+            self.closeup.clear(
+                "This is the default itself, or the slice has none: choose a recipe."
+            )
+        else:
+            self.closeup.show(row, bare)
+
+    def _on_cancelled(self) -> None:
+        self._choose("")
 
     def _choose(self, key: str) -> None:
         """Mark the same in both; marked again it says nothing new."""
@@ -171,43 +159,3 @@ class Explorer:
         if bare.empty:
             return None
         return self._row(int((bare[ENCODER.cost] - row[ENCODER.cost]).abs().idxmin()))
-
-    def _look(self, key: int, row: Row) -> None:
-        self.stop()
-        self.frames.value = ""
-        bare = self._bare(row)
-        if bare is None:
-            self._idle("This is the default itself, or the slice has none: choose a recipe.")
-            return
-        done = functools.partial(self._on_seen, key, row, bare)
-        if key in self._seen:
-            done(self._seen[key])
-            return
-        source = str(row[ENCODER.source])
-        try:
-            cells = cell_of(row, source), cell_of(bare, source)
-        except Usage as error:
-            self._idle(str(error))
-            return
-        sha256 = str(row.get("source_sha256", ""))
-        asked = Asked(*cells, sha256, str(self._sweep.path), str(self._cache))
-        self.cancel.disabled = False
-        self._looking = Looking(asked, self._on_progress, done, self._idle)
-
-    def _on_cancel(self, _: Any) -> None:
-        self.stop("Cancelled: choose it again to go on.")
-        self._choose("")
-
-    def _on_progress(self, what: str, done: int, total: int) -> None:
-        self.bar.max, self.bar.value, self.doing.value = total, done, f"{what} ..."
-
-    def _on_seen(self, key: int, row: Row, bare: Row, seen: Closeup) -> None:
-        self._seen[key] = seen
-        if str(key) != self._chosen:
-            return  # it came while another was chosen
-        means = row[ENCODER.quality], bare[ENCODER.quality]
-        self.frames.value = sweeps_frames.page(seen, str(row[ENCODER.recipe]), *means)
-        self._idle("")
-
-    def _idle(self, word: str) -> None:
-        self.bar.value, self.doing.value, self.cancel.disabled = 0, word, True

@@ -11,6 +11,7 @@ import pandas as pd
 
 from workbench.analysis.axes import ENCODER
 from workbench.analysis.structural import CONTENT, STRUCTURAL
+from workbench.explore import axis, svg
 from workbench.explore.sweeps_slices import BARE, PLACE, Row, records
 from workbench.explore.sweeps_texts import attribute
 
@@ -18,10 +19,9 @@ WIDTH, HEIGHT = 640, 400
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 34, 40
 # More points hide each other, and a page of 10,000 is slow. Hull and regressions are drawn first.
 MOST_POINTS = 1000
-INK, FAINT = "var(--jp-ui-font-color1, #222)", "var(--jp-border-color2, #ddd)"
-# Okabe and Ito's palette; told apart by shape as well.
-COLOURS = {STRUCTURAL: "#D55E00", CONTENT: "#E69F00", BARE: INK}
-OTHER, LINE = "#56B4E9", "#009E73"
+# Names of `svg.STYLE`'s colours; told apart by shape as well.
+COLOURS = {STRUCTURAL: "slow", CONTENT: "peer", BARE: "ink"}
+OTHER, HULL = "fast", "limit"
 SHAPES = {
     STRUCTURAL: "M0,-6 L6,0 L0,6 L-6,0 Z",
     CONTENT: "M0,-5.5 L5.5,4.5 L-5.5,4.5 Z",
@@ -49,15 +49,15 @@ def chart(here: pd.DataFrame, tip: Tip) -> str:
         for c, q in zip(best[ENCODER.cost], best[ENCODER.quality], strict=True)
     )
     parts = [
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" style="max-width:100%;height:auto" '
-        f'role="group" aria-label="bitrate against VMAF" font-size="11" fill="{INK}">',
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" style="max-width:{WIDTH}px" '
+        'role="group" aria-label="bitrate against VMAF">',
         *_grid(here, across, up),
-        f'<polyline points="{corners}" fill="none" stroke="{LINE}" stroke-width="1.5"/>',
+        f'<polyline points="{corners}" fill="none" stroke="var(--{HULL})" stroke-width="1.5"/>',
         *(_point(row, across, up, tip) for row in records(drawn)),
         *_legend(),
         "</svg>",
     ]
-    return "".join(parts)
+    return svg.page("".join(parts))
 
 
 def caption(here: pd.DataFrame) -> str:
@@ -84,34 +84,6 @@ def thinned(here: pd.DataFrame) -> pd.DataFrame:
     return ranked.sort_values("is_regression", kind="stable")
 
 
-def round_ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round numbers between two, evenly spaced.
-
-    Examples
-    --------
-    >>> round_ticks(71, 98)
-    [75.0, 80.0, 85.0, 90.0, 95.0]
-    """
-    raw = max((high - low) / most, 1e-9)
-    size = 10.0 ** math.floor(math.log10(raw))
-    step = next(m * size for m in (1, 2, 5, 10) if m * size >= raw)
-    return [round(k * step, 9) for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
-
-
-def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round numbers between two, for a logarithmic axis.
-
-    Examples
-    --------
-    >>> log_ticks(60, 420)
-    [70.0, 100.0, 150.0, 200.0, 300.0]
-    """
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    found = [m * 10.0**k for k in powers for m in (1, 1.5, 2, 3, 5, 7)]
-    inside = [number for number in found if low <= number <= high]
-    return inside[:: max(1, math.ceil(len(inside) / most))]
-
-
 def _scales(here: pd.DataFrame) -> tuple[Callable[[float], float], Callable[[float], float]]:
     """From kbps and VMAF to places in the picture."""
     logs = np.log(here[ENCODER.cost].to_numpy(float))
@@ -136,24 +108,17 @@ def _grid(
     cost, quality = here[ENCODER.cost], here[ENCODER.quality]
     floor = HEIGHT - BOTTOM
     parts = []
-    for tick in log_ticks(cost.min() * 0.97, cost.max() * 1.03):
+    for tick in axis.log_ticks(cost.min() * 0.97, cost.max() * 1.03):
         x = across(tick)
-        parts += [
-            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{floor}" stroke="{FAINT}"/>',
-            f'<text x="{x:.1f}" y="{floor + 15}" text-anchor="middle">{tick:g}</text>',
-        ]
-    for tick in round_ticks(quality.min(), quality.max()):
+        parts.append(svg.line(x, TOP, x, floor, "line"))
+        parts.append(svg.text(x, floor + 15, f"{tick:g}", "soft num", "middle"))
+    for tick in axis.round_ticks(quality.min(), quality.max()):
         y = up(tick)
-        parts += [
-            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="{FAINT}"/>',
-            f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:g}</text>',
-        ]
+        parts.append(svg.line(LEFT, y, WIDTH - RIGHT, y, "line"))
+        parts.append(svg.text(LEFT - 6, y + 4, f"{tick:g}", "soft num", "end"))
     middle = (LEFT + WIDTH - RIGHT) / 2
-    parts += [
-        f'<text x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">bitrate, kbps (logarithmic)'
-        "</text>",
-        f'<text x="4" y="{TOP - 8}">VMAF</text>',
-    ]
+    parts.append(svg.text(middle, HEIGHT - 6, "bitrate, kbps (logarithmic)", "soft", "middle"))
+    parts.append(svg.text(4, TOP - 8, "VMAF", "soft"))
     return parts
 
 
@@ -166,15 +131,15 @@ def _point(
     return (
         f'<g data-key="{row[PLACE]}" data-tip="{attribute(tip(row))}" transform="{place}" '
         f'aria-label="{html.escape(str(row[ENCODER.recipe]))}">'
-        f'<circle class="ring" r="9" fill="transparent" stroke="{INK}" stroke-width="2" '
+        '<circle class="ring" r="9" fill="transparent" stroke="var(--ink)" stroke-width="2" '
         'stroke-opacity="0"/>' + _shape(verdict, colour, is_full=bool(row["on_hull"])) + "</g>"
     )
 
 
 def _shape(verdict: str, colour: str, *, is_full: bool) -> str:
-    fill = colour if is_full and verdict != BARE else "none"
+    fill = f"var(--{colour})" if is_full and verdict != BARE else "none"
     return (
-        f'<path d="{SHAPES.get(verdict, ROUND)}" fill="{fill}" stroke="{colour}" '
+        f'<path d="{SHAPES.get(verdict, ROUND)}" fill="{fill}" stroke="var(--{colour})" '
         'stroke-width="1.6"/>'
     )
 
@@ -190,8 +155,8 @@ def _legend() -> Sequence[str]:
     for verdict, name in names.items():
         shape = _shape(verdict, COLOURS.get(verdict, OTHER), is_full=False)
         parts.append(f'<g transform="translate({x},12)">{shape}</g>')
-        parts.append(f'<text x="{x + 10}" y="16">{name}</text>')
+        parts.append(svg.text(x + 10, 16, name, "soft"))
         x += 28 + round(5.6 * len(name))
-    parts.append(f'<line x1="{x - 6}" x2="{x + 10}" y1="12" y2="12" stroke="{LINE}"/>')
-    parts.append(f'<text x="{x + 14}" y="16">hull (filled)</text>')
+    parts.append(svg.line(x - 6, 12, x + 10, 12, HULL, 1.5))
+    parts.append(svg.text(x + 14, 16, "hull (filled)", "soft"))
     return parts

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from workbench.encoders.closeup import Closeup
-from workbench.explore.sweeps_chart import FAINT, INK, LINE, round_ticks
-from workbench.explore.sweeps_texts import small
+from workbench.explore import axis, svg, texts
 
 WIDTH, HEIGHT = 960, 190
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 22, 34
-RECIPE = "#D55E00"
+RECIPE, BARE, DASH = "slow", "limit", "5 3"
 # What a repeated encode may differ by in print and still be called the same.
 PRINTED = 0.005
 
@@ -32,39 +31,39 @@ def by_frame(seen: Closeup) -> str:
     def y(vmaf: float) -> float:
         return floor - (vmaf - low) / (high - low) * (floor - TOP)
 
-    def line(values: Sequence[float], colour: str, dash: str) -> str:
+    def curve(values: Sequence[float], colour: str, dash: str = "none") -> str:
         corners = " ".join(f"{x(i):.1f},{y(v):.1f}" for i, v in enumerate(values))
-        style = f'stroke="{colour}" stroke-width="1.6" stroke-dasharray="{dash}"'
-        return f'<polyline points="{corners}" fill="none" {style}/>'
-
-    parts = [
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" style="max-width:100%;height:auto" '
-        f'role="img" aria-label="VMAF by frame" font-size="11" fill="{INK}">'
-    ]
-    for tick in round_ticks(low, high, 4):
-        parts += [
-            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}" '
-            f'stroke="{FAINT}"/>',
-            f'<text x="{LEFT - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:g}</text>',
-        ]
-    for tick in round_ticks(0, last, 8):
-        parts.append(
-            f'<text x="{x(tick):.1f}" y="{floor + 14}" text-anchor="middle">{tick:g}</text>'
+        return (
+            f'<polyline points="{corners}" fill="none" stroke="var(--{colour})" '
+            f'stroke-width="1.6" stroke-dasharray="{dash}"/>'
         )
+
+    def key(at: float, colour: str, words: str, dash: str = "none") -> str:
+        sample = f"M{at:g} 9h24"
+        return (
+            f'<path d="{sample}" stroke="var(--{colour})" stroke-width="2" '
+            f'stroke-dasharray="{dash}"/>' + svg.text(at + 30, 13, words, "soft")
+        )
+
+    parts = []
+    for tick in axis.round_ticks(low, high, 4):
+        parts.append(svg.line(LEFT, y(tick), WIDTH - RIGHT, y(tick), "line"))
+        parts.append(svg.text(LEFT - 6, y(tick) + 4, f"{tick:g}", "soft num", "end"))
+    parts += [
+        svg.text(x(tick), floor + 14, f"{tick:g}", "soft num", "middle")
+        for tick in axis.round_ticks(0, last, 8)
+    ]
     mark = x(seen.frame)
     parts += [
-        f'<line x1="{mark:.1f}" x2="{mark:.1f}" y1="{TOP}" y2="{floor}" stroke="{INK}"/>',
-        line(seen.bare_vmaf, LINE, "none"),
-        line(seen.recipe_vmaf, RECIPE, "5 3"),
-        f'<text x="4" y="12">VMAF</text><text x="{(LEFT + WIDTH) / 2}" y="{HEIGHT - 4}" '
-        'text-anchor="middle">frame</text>',
-        f'<line x1="60" x2="84" y1="9" y2="9" stroke="{LINE}" stroke-width="2"/>'
-        '<text x="90" y="13">the default</text>'
-        f'<line x1="180" x2="204" y1="9" y2="9" stroke="{RECIPE}" stroke-width="2" '
-        'stroke-dasharray="5 3"/><text x="210" y="13">the recipe</text>',
-        "</svg>",
+        svg.line(mark, TOP, mark, floor, "ink"),
+        curve(seen.bare_vmaf, BARE),
+        curve(seen.recipe_vmaf, RECIPE, DASH),
+        svg.text(4, 12, "VMAF", "soft"),
+        svg.text((LEFT + WIDTH) / 2, HEIGHT - 4, "frame", "soft", "middle"),
+        key(60, BARE, "the default"),
+        key(180, RECIPE, "the recipe", DASH),
     ]
-    return "".join(parts)
+    return svg.picture(WIDTH, HEIGHT, *parts, label="VMAF by frame")
 
 
 def side_by_side(seen: Closeup, recipe: str) -> str:
@@ -79,7 +78,7 @@ def side_by_side(seen: Closeup, recipe: str) -> str:
         '<figure style="margin:0;flex:1 1 280px;max-width:480px">'
         f'<img alt="{html.escape(name)}" src="data:image/png;base64,{png}" '
         'style="width:100%;image-rendering:pixelated">'
-        f'<figcaption style="font-size:12px">{html.escape(name)}</figcaption></figure>'
+        f'<figcaption class="soft">{html.escape(name)}</figcaption></figure>'
         for name, png in pictures
     )
     return f'<div style="display:flex;flex-wrap:wrap;gap:8px">{shown}</div>'
@@ -111,5 +110,5 @@ def caption(seen: Closeup, recipe_vmaf: float, bare_vmaf: float) -> str:
 
 def page(seen: Closeup, recipe: str, recipe_vmaf: float, bare_vmaf: float) -> str:
     """All of it."""
-    said = small(caption(seen, recipe_vmaf, bare_vmaf))
-    return f"{by_frame(seen)}{said}{side_by_side(seen, recipe)}"
+    said = texts.said(caption(seen, recipe_vmaf, bare_vmaf), "soft")
+    return svg.page(f"{by_frame(seen)}{said}{side_by_side(seen, recipe)}")

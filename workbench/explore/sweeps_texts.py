@@ -11,15 +11,11 @@ from workbench.analysis.axes import ENCODER
 from workbench.analysis.structural import ABSTAINED, CONTENT, STRUCTURAL
 from workbench.encoders.advice import cell_of, command_lines
 from workbench.errors import Usage
+from workbench.explore import svg
 from workbench.explore.sweeps_slices import BARE, PLACE, Row, records
 
 # A list is for reading; what does not fit is counted.
 MOST_LISTED = 200
-TABLE = 'style="border-collapse:collapse;font-size:12px;width:100%"'
-CODE = (
-    'style="white-space:pre-wrap;overflow-wrap:anywhere;font-size:12px;margin:4px 0;padding:6px;'
-    'background:var(--jp-layout-color2, #eee)"'
-)
 
 
 def figures(row: Row) -> str:
@@ -79,12 +75,6 @@ def attribute(text: str) -> str:
     return html.escape(text).replace("\n", "&#10;")
 
 
-def small(text: str) -> str:
-    """A caption as HTML."""
-    style = "font-size:12px;line-height:1.4;color:var(--jp-ui-font-color2, #666)"
-    return f'<div style="{style}">{html.escape(text)}</div>'
-
-
 def detail(row: Row, bare: Row | None) -> str:
     """A chosen row as HTML."""
     lines = [
@@ -95,7 +85,7 @@ def detail(row: Row, bare: Row | None) -> str:
         lines.append(f"held against the default at quality {bare['quality']:g}: {figures(bare)}")
     lines.append(html.escape(verdict(row)))
     code = html.escape("\n".join(commands(row)))
-    return f"<div style='line-height:1.4'>{'<br>'.join(lines)}</div><pre {CODE}>{code}</pre>"
+    return svg.page(f"{'<br>'.join(lines)}<pre class='wrapped'>{code}</pre>")
 
 
 def losing(rows: pd.DataFrame) -> str:
@@ -105,13 +95,13 @@ def losing(rows: pd.DataFrame) -> str:
     heads = ("recipe", "preset", "quality", "over all sources", "mean VMAF", "VMAF here")
     lines = [
         f'<tr data-key="{row[PLACE]}" data-tip="{attribute(tip(row))}">'
-        + "".join(f'<td style="padding:2px 6px;text-align:left">{c}</td>' for c in _cells(row))
+        + "".join(f"<td>{c}</td>" for c in _cells(row))
         + "</tr>"
         for row in records(rows.head(MOST_LISTED))
     ]
-    head = "".join(f'<th style="padding:2px 6px;text-align:left">{name}</th>' for name in heads)
+    head = "".join(f"<th>{name}</th>" for name in heads)
     more = f"<i>{len(rows) - MOST_LISTED:,} more</i>" if len(rows) > MOST_LISTED else ""
-    return f"<table {TABLE}><tr>{head}</tr>{''.join(lines)}</table>{more}"
+    return svg.page(f"<table class='wrapped'><tr>{head}</tr>{''.join(lines)}</table>{more}")
 
 
 def _cells(row: Row) -> list[str]:

@@ -33,8 +33,8 @@ def draw(rows: Sequence[Row], host_class: str) -> str:
     if others:
         said += f"; {others} rows of other host classes are not comparable and not shown"
     if not entries:
-        nothing = "Nothing was tried on this host class yet"
-        return f"<p class='soft'>{nothing}; {others} rows are of others.</p>"
+        elsewhere = f"; {others} rows are of others" if others else ""
+        return f"<p class='soft'>Nothing was tried on this host class yet{elsewhere}.</p>"
     timed = {i: e.ratio_vs_upstream for i, e in enumerate(entries, 1) if e.ratio_vs_upstream}
     low, high = axis.padded(
         min([*timed.values(), LEAST_RANGE[0]]), max([*timed.values(), LEAST_RANGE[1]])
