@@ -8,7 +8,7 @@ from workbench import audit, cli, host, incumbent, ledger, policy, stats, target
 from workbench.errors import Usage
 from workbench.setting import Options
 
-pytestmark = pytest.mark.usefixtures("quick")
+pytestmark = pytest.mark.usefixtures("quick", "one_server")
 
 
 def commit(project, message):
