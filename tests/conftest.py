@@ -1,14 +1,28 @@
 """What tests that run trials need: a project of their own, and short measurements."""
 
+import gc
+import os
 import shutil
 import textwrap
 from pathlib import Path
+from types import SimpleNamespace
+
+# Before numpy, and for every process that a test starts. Threads of OpenBLAS wait for each other
+# by spinning: where two tests share two cores, drawing pq_l2's inputs took 5 to 9 s of processor
+# time with two of them, and 0.5 s with one.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+import scheduling
 from hypothesis import HealthCheck, settings
 from repositories import git
 
-from workbench import comparison, contest, stats
+from workbench import comparison, contest, forkserver, judge, stats
+
+# numba makes objects by the million, and hardly any of them is rubbish that only a cycle holds.
+gc.freeze()
+gc.set_threshold(200_000, 10, 10)
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 COPIED = ("targets", "notebooks", "snapshots", "pyproject.toml", ".gitignore")
@@ -26,6 +40,15 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("any machine")
+
+
+def pytest_xdist_make_scheduler(config, log):
+    config.option.loadscopereorder = False  # it goes by the number of tests
+    return scheduling.ByCompiledCode(config, log)
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: scheduling.begin(item.nodeid))
 
 
 @pytest.fixture(scope="session")
@@ -86,6 +109,31 @@ def slow_upstream(project, slow_kernel):
     (project / "targets" / "pq_l2" / "upstream.py").write_text(slow_kernel)
     git(project, "commit", "--quiet", "-am", "A slower upstream")
     return project
+
+
+class Lasting(forkserver.ForkServer):
+    """A fork server for all trials: starting two for each took 1.4 s of processor time a trial."""
+
+    def close(self):
+        """Only `end` ends it."""
+
+    def end(self):
+        super().close()
+
+
+@pytest.fixture(scope="session")
+def server():
+    server = Lasting()
+    yield server
+    server.end()
+
+
+@pytest.fixture
+def one_server(server, monkeypatch):
+    """All trials of this process share a fork server, and their layout: none is about a time."""
+    servers = SimpleNamespace(next=lambda: server, close=server.close)
+    monkeypatch.setattr(judge, "ForkServer", lambda: server)
+    monkeypatch.setattr(judge, "Servers", lambda: servers)
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@
 import pytest
 from repositories import git
 
-from workbench import audit, cli, host, incumbent, ledger, policy, stats, targets, trial
+from workbench import audit, cli, host, incumbent, judge, ledger, policy, stats, targets, trial
 from workbench.errors import Usage
 from workbench.setting import Options
 
-pytestmark = pytest.mark.usefixtures("quick")
+pytestmark = pytest.mark.usefixtures("quick", "one_server")
 
 
 @pytest.fixture
@@ -17,6 +17,9 @@ def ledger_of_two(project, slow_upstream, slow_kernel, monkeypatch):
     Two crossovers prove it, and a loud machine may take more.
     """
     monkeypatch.setattr(stats, "MAX_CROSSOVERS", 12)
+    # Nor is it asked here how long it takes.
+    monkeypatch.setattr(trial, "budget_seconds", lambda setting: 600.0)
+    monkeypatch.setattr(judge, "ANSWER_SECONDS", 300.0)
     assert trial.run("pq_l2", Options(incumbent="upstream"), root=project).status == "keep"
     target = targets.load("pq_l2", project)
     target.kernels_path.write_text(slow_kernel)

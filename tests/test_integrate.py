@@ -22,7 +22,7 @@ asked = ivf_pq.asked("pq", "L2")
 
 
 @pytest.fixture
-def site(project, quick, monkeypatch):
+def site(project, quick, one_server, monkeypatch):
     """A project whose call site of pq_l2 is a tiny index, committed."""
     monkeypatch.setattr(integrate, "CROSSOVERS", 2)
     folder = project / "targets" / "pq_l2"

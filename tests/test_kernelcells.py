@@ -11,15 +11,39 @@ from workbench.analysis.structural import classify
 from workbench.errors import Infrastructure, Usage
 from workbench.setting import Options
 
-pytestmark = pytest.mark.usefixtures("quick")
+pytestmark = pytest.mark.usefixtures("quick", "one_server")
+
+
+@pytest.fixture(scope="module")
+def measured():
+    """The record of a baseline, and the files that it left in the project."""
+    return {}
 
 
 @pytest.fixture
-def kept(slow_upstream):
-    """A target with a baseline, which is a kernel many times as fast as upstream's."""
-    done = trial.run("pq_l2", Options("baseline"), root=slow_upstream)
-    assert done.status == "baseline"
-    return targets.load("pq_l2", slow_upstream), done
+def kept(slow_upstream, measured):
+    """A target with a baseline, which is a kernel many times as fast as upstream's.
+
+    It is measured once; every test has a project of its own at the same place.
+    """
+    if not measured:
+        before = files_of(slow_upstream)
+        measured["done"] = trial.run("pq_l2", Options("baseline"), root=slow_upstream)
+        measured["files"] = {path: path.read_bytes() for path in files_of(slow_upstream) - before}
+    for path, content in measured["files"].items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    assert measured["done"].status == "baseline"
+    return targets.load("pq_l2", slow_upstream), measured["done"]
+
+
+def files_of(root):
+    return {
+        path
+        for name in ("targets", "reports")
+        for path in (root / name).rglob("*")
+        if path.is_file()
+    }
 
 
 def test_a_kept_kernel_and_upstream_are_cells_of_every_combo(kept):

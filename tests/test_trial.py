@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture
-def edit(project):
+def edit(project, one_server):
     """Replace text of the project's kernel."""
     path = project / "targets" / "pq_l2" / "kernels.py"
     upstream = (path.parent / "upstream.py").read_text()

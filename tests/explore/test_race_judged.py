@@ -24,7 +24,7 @@ def trials(project):
 
 
 @pytest.fixture
-def raced(project, quick, monkeypatch):
+def raced(project, quick, one_server, monkeypatch):
     """A finished race of an unchanged kernel, and the standings that were told meanwhile."""
     # Not how long it takes is asked here, on a machine that others may use.
     monkeypatch.setattr(trial, "budget_seconds", lambda setting: 600.0)

@@ -791,7 +791,7 @@ def start(project, slow_kernel):
     return project, fast
 
 
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("quick", "one_server")
 def test_of_two_that_were_born_winners_the_second_no_longer_wins(start, tmp_path, monkeypatch):
     project, fast = start
     monkeypatch.setattr(stats, "MAX_CROSSOVERS", 8)  # a busy machine needs more than two

@@ -1,5 +1,7 @@
 """What every target's variants must do; run as a script it checks targets on one CPU part."""
 
+import functools
+import gc
 import json
 import sys
 from pathlib import Path
@@ -7,6 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from workbench import oracles, targets
+from workbench.targets import Target
+
+
+@functools.cache
+def loaded(name: str) -> Target:
+    """A target of this checkout: one for all tests of a process, so that it is compiled once."""
+    return targets.load(name, targets.find_root(Path(__file__).parent))
 
 
 def disagreements(target, variant):
@@ -29,6 +38,8 @@ def disagreements(target, variant):
 
 if __name__ == "__main__":
     root, *names = sys.argv[1:]
-    loaded = [targets.load(name, Path(root)) for name in names]
-    wrong = {target.name: disagreements(target, target.kernels) for target in loaded}
+    gc.disable()  # it compiles for all of its time
+    wrong = {}
+    for target in [targets.load(name, Path(root)) for name in names]:
+        wrong[target.name] = disagreements(target, target.kernels)
     sys.stdout.write(json.dumps(wrong))

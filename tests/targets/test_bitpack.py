@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import contract
 import numba
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from workbench import oracles, snapshots, targets
 from workbench.snapshots import Case
 from workbench.targets import Target
 
-TARGET = targets.load("bitpack")
+TARGET = contract.loaded("bitpack")
 ORACLE = TARGET.spec["oracle"]
 TYPES = (8, 16, 32, 64)
 

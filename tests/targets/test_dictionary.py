@@ -6,6 +6,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import contract
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,7 +19,7 @@ from workbench.callsites import scan
 from workbench.snapshots import Case
 from workbench.targets import Target
 
-TARGET = targets.load("dictionary")
+TARGET = contract.loaded("dictionary")
 CASES = {case.name: case for case in snapshots.load("lance", "dictionary").cases()}
 BAD_DICTIONARY, BAD_INDEX, SMALL_OUT = -1, -2, -3
 # The bench is bound to some seventy fixtures here: its loops are compiled once for each variant.

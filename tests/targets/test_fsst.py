@@ -6,6 +6,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import contract
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,7 +19,7 @@ from workbench.callsites import scan
 from workbench.snapshots import Case
 from workbench.targets import Target
 
-TARGET = targets.load("fsst")
+TARGET = contract.loaded("fsst")
 CASES = {case.name: case for case in snapshots.load("lance", "fsst").cases()}
 BAD_TABLE, BAD_OFFSETS, SMALL_OUT, MISSING_BYTE = -1, -2, -3, -4
 ESCAPE = 255

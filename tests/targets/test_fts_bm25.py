@@ -7,6 +7,7 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import contract
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,11 +15,11 @@ from hypothesis import strategies as st
 from numba import njit
 from numpy.typing import NDArray
 
-from workbench import oracles, snapshots, targets, ticks
+from workbench import oracles, snapshots, ticks
 from workbench.snapshots import Case
 from workbench.targets import Target, Workload
 
-TARGET = targets.load("fts_bm25")
+TARGET = contract.loaded("fts_bm25")
 ORACLE = TARGET.spec["oracle"]
 DOCUMENTS = 20_000
 

@@ -6,6 +6,7 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import contract
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,14 +14,14 @@ from hypothesis import strategies as st
 from numba import njit
 from numpy.typing import NDArray
 
-from workbench import oracles, snapshots, targets
+from workbench import oracles, snapshots
 from workbench.callsites import ivf_pq
 from workbench.snapshots import Case
 from workbench.targets import Target, Workload
 
 Arrays = Mapping[str, NDArray[Any]]
 
-TARGET = targets.load("ivf_partition")
+TARGET = contract.loaded("ivf_partition")
 ORACLE = TARGET.spec["oracle"]
 NO_PARTITION, NOT_FINITE, WRONG_LENGTH = 2**32 - 1, -1, -2
 

@@ -7,6 +7,7 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import contract
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from numba import njit
 from numpy.typing import NDArray
 
-from workbench import oracles, snapshots, targets
+from workbench import oracles, snapshots
 from workbench.callsites import opus_play
 from workbench.opus import streams
 from workbench.opus.streams import Settings
@@ -22,7 +23,7 @@ from workbench.snapshots import Case
 from workbench.targets import Target, Workload
 from workbench.upstreams import libopus
 
-TARGET = targets.load("opus_celt")
+TARGET = contract.loaded("opus_celt")
 SNAPSHOT = snapshots.load("libopus", "opus_celt")
 CASES = {case.name: case for case in SNAPSHOT.cases()}
 BAD_ARG, SMALL, INVALID = -1, -2, -4

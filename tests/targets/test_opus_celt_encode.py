@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import contract
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from workbench import targets
 from workbench.callsites import opus_record
 from workbench.opus.conformance import Agreement, conforms
 from workbench.targets import Target, Workload
 
-TARGET = targets.load("opus_celt_encode")
+TARGET = contract.loaded("opus_celt_encode")
 
 # One table drives every test of agreement: a variant that is not in it is not checked anywhere.
 VARIANTS: Mapping[str, Callable[[Target], Any]] = {

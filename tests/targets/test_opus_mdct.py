@@ -6,6 +6,7 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import contract
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,12 +14,12 @@ from hypothesis import strategies as st
 from numba import njit
 from numpy.typing import NDArray
 
-from workbench import oracles, targets
+from workbench import oracles
 from workbench.callsites import opus_play
 from workbench.opus import mdct
 from workbench.targets import Target
 
-TARGET = targets.load("opus_mdct")
+TARGET = contract.loaded("opus_mdct")
 SCRATCH = TARGET.inputs.SCRATCH
 
 # One table drives every test of agreement: a variant that is not in it is not checked anywhere.

@@ -6,6 +6,7 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import contract
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,13 +14,13 @@ from hypothesis import strategies as st
 from numba import njit
 from numpy.typing import NDArray
 
-from workbench import oracles, snapshots, targets
+from workbench import oracles, snapshots
 from workbench.callsites import opus_play
 from workbench.opus import pvq
 from workbench.snapshots import Case
 from workbench.targets import Target
 
-TARGET = targets.load("opus_pvq")
+TARGET = contract.loaded("opus_pvq")
 CASES = {case.name: case for case in snapshots.load("libopus", "opus_pvq").cases()}
 
 # One table drives every test of agreement: a variant that is not in it is not checked anywhere.

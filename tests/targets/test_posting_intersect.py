@@ -7,6 +7,7 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import contract
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,7 +20,7 @@ from workbench.callsites import full_text
 from workbench.snapshots import Case
 from workbench.targets import Target, Workload
 
-TARGET = targets.load("posting_intersect")
+TARGET = contract.loaded("posting_intersect")
 CASES = {case.name: case for case in snapshots.load("lance", "posting_intersect").cases()}
 BAD_RANGE, NO_ROOM = -1, -2
 # The bench is bound to some forty workloads here: its loop is compiled once for each variant.

@@ -7,6 +7,7 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import contract
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,7 +20,7 @@ from workbench.callsites import full_text
 from workbench.snapshots import Case
 from workbench.targets import Target
 
-TARGET = targets.load("posting_seek")
+TARGET = contract.loaded("posting_seek")
 SNAPSHOT = snapshots.load("lance", "posting_seek")
 CASES = {case.name: case for case in SNAPSHOT.cases()}
 CHAIN = SNAPSHOT.files["chain.npz"]

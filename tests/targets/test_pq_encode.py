@@ -6,6 +6,7 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import contract
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,13 +14,13 @@ from hypothesis import strategies as st
 from numba import njit
 from numpy.typing import NDArray
 
-from workbench import oracles, snapshots, targets, ticks
+from workbench import oracles, snapshots, ticks
 from workbench.snapshots import Case
 from workbench.targets import Target, Workload
 
 Arrays = Mapping[str, NDArray[Any]]
 
-TARGET = targets.load("pq_encode")
+TARGET = contract.loaded("pq_encode")
 ORACLE = TARGET.spec["oracle"]
 
 # One table drives every test of agreement: a variant that is not in it is not checked anywhere.

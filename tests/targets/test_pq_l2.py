@@ -6,6 +6,7 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import contract
 import naive
 import numpy as np
 import pq_family
@@ -14,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from workbench import oracles, snapshots, targets
+from workbench import oracles, snapshots
 from workbench.callsites import ivf_pq
 from workbench.snapshots import Case
 from workbench.targets import Target
 
-TARGET = targets.load("pq_l2")
+TARGET = contract.loaded("pq_l2")
 ORACLE = TARGET.spec["oracle"]
 
 # One table drives every test of agreement: a variant that is not in it is not checked anywhere.

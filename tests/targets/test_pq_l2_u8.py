@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import contract
 import numpy as np
 import pq_family
 import pytest
@@ -11,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from workbench import oracles, snapshots, targets
+from workbench import oracles, snapshots
 from workbench.callsites import ivf_pq
 from workbench.snapshots import Case
 
-TARGET = targets.load("pq_l2_u8")
+TARGET = contract.loaded("pq_l2_u8")
 ORACLE = TARGET.spec["oracle"]
 VARIANTS = pq_family.variants(TARGET)
 COMPILED = ("reference", "upstream", "kernels")

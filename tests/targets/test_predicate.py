@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from numba import njit
 from numpy.typing import NDArray
 
-from workbench import oracles, snapshots, targets
+from workbench import oracles, snapshots
 from workbench.callsites import scan
 from workbench.snapshots import Case
 from workbench.targets import Target
 
-TARGET = targets.load("predicate")
+TARGET = contract.loaded("predicate")
 CASES = {case.name: case for case in snapshots.load("lance", "predicate").cases()}
 COLUMNS, DTYPES = TARGET.inputs.COLUMNS, TARGET.inputs.DTYPES
 COMPARE, COMPARE_TOTAL, BETWEEN, IS_IN, AND, OR = range(6)

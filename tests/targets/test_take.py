@@ -7,6 +7,7 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import contract
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,12 +15,12 @@ from hypothesis import strategies as st
 from numba import njit
 from numpy.typing import NDArray
 
-from workbench import oracles, snapshots, targets
+from workbench import oracles, snapshots
 from workbench.callsites import scan
 from workbench.snapshots import Case
 from workbench.targets import Target
 
-TARGET = targets.load("take")
+TARGET = contract.loaded("take")
 CASES = {case.name: case for case in snapshots.load("lance", "take").cases()}
 BEYOND, TOO_SHORT, BAD_OFFSETS = -1, -2, -3
 

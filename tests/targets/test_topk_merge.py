@@ -7,6 +7,7 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import contract
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from numba import njit
 from numpy.typing import NDArray
 
-from workbench import oracles, snapshots, targets
+from workbench import oracles, snapshots
 from workbench.callsites import ivf_pq
 from workbench.snapshots import Case
 from workbench.targets import Target, Workload
@@ -23,7 +24,7 @@ Arrays = Mapping[str, NDArray[Any]]
 # distances, ids, starts
 Lists = tuple[NDArray[np.float32], NDArray[np.uint64], NDArray[np.int64]]
 
-TARGET = targets.load("topk_merge")
+TARGET = contract.loaded("topk_merge")
 ORACLE = TARGET.spec["oracle"]
 NO_ROW, UNSORTED, BAD_STARTS = 2**64 - 1, -1, -2
 
