@@ -64,7 +64,7 @@ def test_what_is_written_is_read_and_no_bit_is_shared_out_twice(data):
 @settings(max_examples=150)
 def test_energies_come_back(data):
     lm, channels = data.draw(st.integers(0, 3)), data.draw(st.integers(1, 2))
-    intra, size = data.draw(st.integers(0, 1)), data.draw(st.integers(2, 200))
+    intra, size = data.draw(st.integers(0, 1)), data.draw(st.just(200) | st.integers(2, 200))
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
     wanted = rng.uniform(-10, 12, 2 * BANDS).astype(np.float32)
     before = rng.uniform(-12, 12, energy.ENERGIES).astype(np.float32)
@@ -82,7 +82,9 @@ def test_energies_come_back(data):
     energy.encode_final(coder, packet, numbers, written, errors, *where)
     used = slice(0, channels * BANDS)
     if forced == 0 and size == 200:
-        assert np.abs(errors[used]).max() <= 0.5
+        # but where energy would fall faster than is allowed
+        allowed = wanted[used] >= before[used] - np.float32(16)
+        assert np.abs(errors[used])[allowed].max() <= 0.5
     assert np.allclose(written[used] + errors[used], wanted[used], atol=1e-4)
     rc.finish_encoder(coder, packet)
     assert coder[rc.FAULT] == 0
