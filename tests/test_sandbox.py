@@ -225,6 +225,17 @@ def test_no_path_of_python_leads_to_the_project():
     assert not [path for path in sandbox.python_folders() if root.is_relative_to(path.resolve())]
 
 
+def test_a_path_that_cannot_be_opened_loses_no_layer(tmp_path, layers):
+    (tmp_path / "loop").symlink_to("loop")
+    paths = ["/etc/passwd/x", "loop", "x" * 300, "y" * 5000, "gone"]
+    before = "from workbench import sandbox\nconfine = sandbox.confine\n"
+    before += f"sandbox.confine = lambda _, *rest: confine({paths}, *rest)\n"
+    after = "try:\n    open('/etc/passwd')\nexcept PermissionError:\n    print(1)\n"
+    found, *held = asked(tmp_path, before, after)
+    assert found == layers
+    assert held == [1] * layers["landlock"][0]
+
+
 def test_no_process_no_thread_no_network(load, seccomp):
     script = """
 attempt("fork", os.fork)

@@ -18,8 +18,7 @@ from workbench import runner
 from workbench.arena import Arena
 from workbench.child import Runner
 from workbench.errors import Infrastructure
-from workbench.host import LIBOPUS, NUMBA_PASSED
-from workbench.upstreams import libopus
+from workbench.host import LIBOPUS, NUMBA_PASSED, named_libopus
 
 ADDR_NO_RANDOMIZE = 0x0040000
 MAX_RUNNER_BYTES = 6 << 30
@@ -29,9 +28,15 @@ class ForkServer:
     """The process that runners are forked from: clean environment, numba warm, no kernel seen.
 
     Its addresses are always the same ones, unless they shall be ``randomised``.
+
+    Raises
+    ------
+    Infrastructure
+        If the libopus that the environment names is no file.
     """
 
     def __init__(self, *, randomised: bool = False) -> None:
+        library = named_libopus()
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         environment = {
             "PATH": "/usr/bin:/bin",
@@ -44,7 +49,7 @@ class ForkServer:
             "OPENBLAS_NUM_THREADS": "1",
             **{name: os.environ[name] for name in NUMBA_PASSED if name in os.environ},
         }
-        if (library := libopus.named()) is not None:
+        if library is not None:
             environment[LIBOPUS] = str(library)
         addresses = contextlib.nullcontext(False) if randomised else address_randomisation_off()
         with theirs, addresses as self.fixed_addresses:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import importlib.metadata
@@ -12,14 +13,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from workbench.errors import Infrastructure
+
 CPUINFO = Path("/proc/cpuinfo")
 
-# Settings that change the code numba generates: they reach the runners, and nothing else does.
+# Settings that change the code numba generates: they reach the runners, and but for
+# `LIBOPUS` nothing else of the environment does.
 NUMBA_PASSED = (
     *("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_ENABLE_AVX", "NUMBA_DISABLE_INTEL_SVML"),
     *("NUMBA_OPT", "NUMBA_LOOP_VECTORIZE", "NUMBA_SLP_VECTORIZE", "NUMBA_BOUNDSCHECK"),
 )
-# Names the file of another libopus than PyAV's, which reaches the runners too.
+# Names the file of another libopus than PyAV's.
 LIBOPUS = "WORKBENCH_LIBOPUS"
 _DISTRIBUTIONS = (
     *("numpy", "numba", "llvmlite", "scipy", "pandas", "pyarrow", "papermill"),
@@ -101,6 +105,26 @@ def cpu() -> tuple[str, frozenset[str]]:
         found_model, found_flags = _from_llvm()
         model, flags = model or found_model, flags or found_flags
     return model, flags
+
+
+def named_libopus() -> Path | None:
+    """The file that `LIBOPUS` names, in full: a runner works elsewhere.
+
+    Raises
+    ------
+    Infrastructure
+        If it names anything but a file.
+    """
+    said = os.environ.get(LIBOPUS)
+    if not said:
+        return None
+    with contextlib.suppress(OSError, RuntimeError):  # a name too long, and the home of nobody
+        path = Path(said).expanduser().absolute()
+        if path.is_file():
+            return path
+    raise Infrastructure(
+        f"no libopus at {said!r}, where {LIBOPUS} says it is: name the file of one, or unset it"
+    )
 
 
 def versions() -> dict[str, str]:

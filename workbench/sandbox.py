@@ -273,7 +273,8 @@ def _restrict_files(readable: Iterable[Path], writable: Path, listable: Iterable
     rights += ((path, landlock.folder) for path in listable)
     with landlock.module.Ruleset(scoped=landlock.scopes) as rules:
         for path, right in rights:
-            with contextlib.suppress(FileNotFoundError, PermissionError):  # nothing to grant then
+            # Nothing to grant then, whatever is wrong with it: less is allowed, never more.
+            with contextlib.suppress(OSError):
                 rules.allow_path(path, right)
         rules.allow_path(writable, landlock.own)
         rules.restrict()

@@ -11,6 +11,7 @@ import pytest
 
 from workbench import builds, forkserver, host, lane, oracles, targets
 from workbench.child import CandidateFailure
+from workbench.errors import Infrastructure
 from workbench.upstreams import libopus
 
 TARGET = targets.load("opus_celt")
@@ -41,6 +42,21 @@ def server(named: Path) -> Iterator[forkserver.ForkServer]:
     server = forkserver.ForkServer()
     yield server
     server.close()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["/etc/passwd/x", "loop", "x" * 300, "y" * 5000, "gone", "/", ".", "~nobody of this name/x"],
+)
+def test_what_is_no_file_is_refused_before_anything_runs(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(host.LIBOPUS, name)
+    for start in (forkserver.ForkServer, libopus.library_path):
+        with pytest.raises(Infrastructure, match="WORKBENCH_LIBOPUS says it is: name the file"):
+            start()
 
 
 def loaded(server: forkserver.ForkServer, root: Path, before: str) -> lane.Lane:

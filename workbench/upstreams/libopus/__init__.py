@@ -19,7 +19,6 @@ from workbench.upstreams.libopus.loading import (
     library,
     library_path,
     library_sha256,
-    named,
     release,
     version,
 )
@@ -61,7 +60,6 @@ __all__ = [
     "library_sha256",
     "n_frames",
     "n_samples",
-    "named",
     "pad",
     "parse",
     "release",

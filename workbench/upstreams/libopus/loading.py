@@ -6,7 +6,6 @@ import ctypes
 import functools
 import hashlib
 import importlib.util
-import os
 from collections.abc import Mapping
 from ctypes import c_char_p, c_int, c_int32, c_void_p
 from pathlib import Path
@@ -73,22 +72,12 @@ def library_path() -> Path:
     Infrastructure
         If there is none; the message says how to get one.
     """
-    return _find(named(), DISTRIBUTION)
-
-
-def named() -> Path | None:
-    """The file that ``WORKBENCH_LIBOPUS`` names, in full: a runner works elsewhere."""
-    said = os.environ.get(host.LIBOPUS)
-    return Path(said).expanduser().absolute() if said else None
+    return host.named_libopus() or _find(DISTRIBUTION)
 
 
 @functools.cache
-def _find(path: Path | None, distribution: str) -> Path:
+def _find(distribution: str) -> Path:
     """Look once: a search costs a millisecond, a decoded packet a tenth of that."""
-    if path is not None:
-        if not path.is_file():
-            raise Infrastructure(f"no libopus at {path}, where {host.LIBOPUS} says it is")
-        return path
     package = importlib.util.find_spec(distribution)  # found, not imported
     if package is None or package.origin is None:
         raise Infrastructure(
