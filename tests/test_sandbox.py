@@ -236,6 +236,24 @@ def test_a_path_that_cannot_be_opened_loses_no_layer(tmp_path, layers):
     assert held == [1] * layers["landlock"][0]
 
 
+WARM = """
+import json, sys
+from pathlib import Path
+from workbench import runner
+runner.warm_up()
+before = {*sys.modules}
+job = {"kernels": "k", "bench": "b", "cache_dir": "cache", "bounds": False}
+runner.confine({**job, "query": False, "libopus": True, "max_bytes": 6 << 30})
+print(json.dumps(sorted({*sys.modules} - before)))
+"""
+
+
+def test_confining_imports_nothing_in_each_runner(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(sandbox.PACKAGE.parent)}
+    found = subprocess.check_output([sys.executable, "-c", WARM], cwd=tmp_path, env=environment)
+    assert json.loads(found) == []
+
+
 def test_no_process_no_thread_no_network(load, seccomp):
     script = """
 attempt("fork", os.fork)

@@ -110,6 +110,7 @@ class Lane:
             "spins": list(spins),
             "guards": layout.guards,
             "query": target.bench_file == "callsite.py",
+            "libopus": target.spec.get("upstream", {}).get("library") == "libopus",
         }
         self.runner = server.spawn(job, self.arena)
 

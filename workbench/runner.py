@@ -74,6 +74,7 @@ def warm_up() -> None:
 
     import workbench.arena
     import workbench.counters
+    import workbench.host
     import workbench.targets  # noqa: F401 - imported once here, for every runner
     from workbench import sandbox
 
@@ -103,13 +104,14 @@ def become_runner(server: int, job: dict[str, Any], fds: list[int]) -> None:
 def confine(job: dict[str, Any]) -> list[str]:
     """Leave this process what its job needs: its own kernel, bench and cache, and no more.
 
-    A query's bench also loads the upstream.py of other targets, and a codec's the libopus that was
-    named. Names what is in force.
+    A query's bench also loads the upstream.py of other targets, and where upstream.py calls libopus
+    it loads the one that was named. Names what is in force.
     """
     from workbench import host, sandbox
 
     files, folders = [Path(job["kernels"]), Path(job["bench"])], []
-    files += [Path(os.environ[name]) for name in (host.LIBOPUS,) if name in os.environ]
+    if job["libopus"] and host.LIBOPUS in os.environ:
+        files.append(Path(os.environ[host.LIBOPUS]))
     if job["query"]:
         from workbench.targets import find_root
 

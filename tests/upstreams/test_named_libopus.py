@@ -22,6 +22,7 @@ from workbench.upstreams import libopus
 assert str(libopus.library_path()) == os.environ[{host.LIBOPUS!r}]
 assert libopus.library()._name == os.environ[{host.LIBOPUS!r}]
 """
+ITSELF = f"open(os.environ[{host.LIBOPUS!r}])\n"
 BESIDE = f"open(os.path.join(os.path.dirname(os.environ[{host.LIBOPUS!r}]), 'beside'))\n"
 
 
@@ -59,13 +60,15 @@ def test_what_is_no_file_is_refused_before_anything_runs(
             start()
 
 
-def loaded(server: forkserver.ForkServer, root: Path, before: str) -> lane.Lane:
+def loaded(
+    server: forkserver.ForkServer, root: Path, before: str, target: targets.Target = TARGET
+) -> lane.Lane:
     """A runner that holds upstream.py, with lines before it."""
-    source = before + (TARGET.folder / "upstream.py").read_text()
+    source = before + (target.folder / "upstream.py").read_text()
     rng = np.random.default_rng(1)
-    plan = lane.plan(TARGET.inputs.workloads(rng)[:1])
+    plan = lane.plan(target.inputs.workloads(rng)[:1])
     core = max(os.sched_getaffinity(0))
-    return lane.Lane(server, TARGET, builds.stage(root, "libopus", source), plan, [core])
+    return lane.Lane(server, target, builds.stage(root, "libopus", source), plan, [core])
 
 
 def test_a_runner_decodes_with_it(server: forkserver.ForkServer, tmp_path: Path) -> None:
@@ -86,7 +89,17 @@ def test_a_runner_decodes_with_it(server: forkserver.ForkServer, tmp_path: Path)
 
 
 def test_what_lies_beside_it_is_not_read(server: forkserver.ForkServer, tmp_path: Path) -> None:
-    one = loaded(server, tmp_path, LOOK + BESIDE)
+    denied(loaded(server, tmp_path, LOOK + BESIDE))
+
+
+def test_a_target_that_does_not_call_it_may_not_read_it(
+    server: forkserver.ForkServer, tmp_path: Path
+) -> None:
+    denied(loaded(server, tmp_path, f"import os\n{ITSELF}", targets.load("pq_l2")))
+
+
+def denied(one: lane.Lane) -> None:
+    """What a runner opened was kept from it."""
     try:
         confined = one.runner.receive()["confined"]
     except CandidateFailure as error:
