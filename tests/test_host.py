@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import os
 import platform
 import re
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from workbench import host
+from workbench.errors import Infrastructure
 
 DIGEST = "0" * 64
 
@@ -40,6 +43,43 @@ def test_only_numba_settings_that_reach_a_runner_count(monkeypatch: pytest.Monke
     there = host.current(DIGEST)
     assert there.numba_env["NUMBA_CPU_NAME"] == "x86-64"
     assert there.id != here.id
+
+
+def test_a_libopus_that_is_named_makes_a_class_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(host.LIBOPUS, raising=False)
+    here = host.current(DIGEST)
+    fields = dataclasses.asdict(here)
+    assert fields.pop("libopus_sha256") == ""
+    # as it was before it was known: no ledger's rows become another machine's
+    text = json.dumps(fields, sort_keys=True)
+    assert here.id == hashlib.sha256(text.encode()).hexdigest()[:12]
+    assert "libopus_sha256" not in host.versions()
+    seen = {here.id}
+    for content in (b"one", b"another"):
+        (tmp_path / "libopus.so").write_bytes(content)
+        monkeypatch.setenv(host.LIBOPUS, str(tmp_path / "libopus.so"))
+        there, digest = host.current(DIGEST), hashlib.sha256(content).hexdigest()
+        assert there.libopus_sha256 == host.versions()["libopus_sha256"] == digest
+        seen.add(there.id)
+    assert len(seen) == 3
+
+
+def test_a_libopus_that_is_not_there_is_said_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(host.LIBOPUS, str(tmp_path))
+    with pytest.raises(Infrastructure, match="where WORKBENCH_LIBOPUS says it is"):
+        host.current(DIGEST)
+    assert "libopus_sha256" not in host.versions()  # the doctor goes on and names it
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").is_file(), reason="root reads all other files")
+def test_a_libopus_that_cannot_be_read_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(host.LIBOPUS, "/proc/self/mem")  # a file whose reading fails, for root too
+    with pytest.raises(Infrastructure, match="which WORKBENCH_LIBOPUS names, cannot be read"):
+        host.current(DIGEST)
 
 
 def test_the_class_does_not_depend_on_what_this_process_is_pinned_to() -> None:

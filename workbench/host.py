@@ -49,6 +49,8 @@ class HostClass:
         Those of `NUMBA_PASSED` that the environment sets.
     judge_sha256 : str
         Digest of the judge's files.
+    libopus_sha256 : str
+        Of the libopus that `LIBOPUS` names; empty where it names none, and then no part of `id`.
     """
 
     cpu_model: str
@@ -59,16 +61,25 @@ class HostClass:
     numpy: str
     judge_sha256: str
     numba_env: Mapping[str, str] = field(default_factory=dict)
+    libopus_sha256: str = ""
 
     @property
     def id(self) -> str:
         """Twelve hex characters that stand for the class in a ledger."""
-        text = json.dumps(dataclasses.asdict(self), sort_keys=True)
+        parts = dataclasses.asdict(self)
+        if not self.libopus_sha256:
+            del parts["libopus_sha256"]  # so that a class of before it was known keeps its id
+        text = json.dumps(parts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def current(judge_sha256: str) -> HostClass:
     """Describe this machine, with the judge that is about to measure on it.
+
+    Raises
+    ------
+    Infrastructure
+        If the environment names a libopus that cannot be read.
 
     Examples
     --------
@@ -87,6 +98,7 @@ def current(judge_sha256: str) -> HostClass:
         numpy=importlib.metadata.version("numpy"),
         judge_sha256=judge_sha256,
         numba_env={name: os.environ[name] for name in NUMBA_PASSED if name in os.environ},
+        libopus_sha256=_libopus_sha256(),
     )
 
 
@@ -127,8 +139,23 @@ def named_libopus() -> Path | None:
     )
 
 
+def _libopus_sha256() -> str:
+    """Digest of the libopus that is named; another build of it has another speed."""
+    path = named_libopus()
+    if path is None:
+        return ""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise Infrastructure(
+            f"{path}, which {LIBOPUS} names, cannot be read: {error.strerror or error}"
+        ) from error
+
+
 def versions() -> dict[str, str]:
     """Version of Python and of every installed distribution that can change a result.
+
+    A libopus that is named has no version of its own here: it is told by its digest.
 
     Examples
     --------
@@ -141,6 +168,9 @@ def versions() -> dict[str, str]:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
+    with contextlib.suppress(Infrastructure):  # `current` says what is wrong; the doctor goes on
+        if digest := _libopus_sha256():
+            found["libopus_sha256"] = digest
     return found
 
 
