@@ -28,7 +28,7 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 COPIED = ("targets", "notebooks", "snapshots", "pyproject.toml", ".gitignore")
 # What a checkout has after use and git ignores, and what it measured of one host class.
 LEFT_BEHIND = shutil.ignore_patterns(
-    *("results*.tsv*", "lessons.md", "calibration.json", "guard.json"),
+    *("results*.tsv*", "lessons.md", "*calibration.json*", "guard.json"),
     *("__pycache__", ".ipynb_checkpoints"),
 )
 

@@ -15,7 +15,7 @@ from workbench.record import IncumbentRef, TrialRecord
 from workbench.stats import Blocks, Calibration, ComboEstimate
 
 CHECKOUT = targets.find_root()
-LEFT_BEHIND = shutil.ignore_patterns("results*.tsv*", "calibration.json*", "__pycache__")
+LEFT_BEHIND = shutil.ignore_patterns("results*.tsv*", "*calibration.json*", "__pycache__")
 NAME = "20260101T000000000000Z-pq_l2"
 
 

@@ -21,7 +21,7 @@ from workbench.transfer import CallSiteRecord, Case
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 LEFT_BEHIND = shutil.ignore_patterns(
-    "results*.tsv*", "lessons.md", "calibration.json", "guard.json"
+    "results*.tsv*", "lessons.md", "*calibration.json*", "guard.json"
 )
 SHAPES = ("128x16x256/clustered", "768x96x256/sparse")
 

@@ -6,8 +6,9 @@ import tomllib
 
 import pytest
 
-from workbench import builds, calibration, locks, scaffold, targets
+from workbench import builds, calibration, files, locks, scaffold, targets
 from workbench.errors import Infrastructure, Usage
+from workbench.research import worktree
 from workbench.stats import Calibration
 
 
@@ -80,3 +81,11 @@ def test_a_new_target_asks_its_questions(project):
 def test_names_of_targets_are_plain(project, name):
     with pytest.raises(Usage, match="lower-case"):
         scaffold.new_target(name, "pq_l2", project)
+
+
+def test_what_a_killed_save_of_a_calibration_left_is_no_change_of_the_tree(project, monkeypatch):
+    monkeypatch.setattr(files.Path, "replace", lambda draft, path: None)  # killed before that
+    target = targets.load("pq_l2", project)
+    calibration.save(target, "h", Calibration())
+    assert list(target.folder.glob(".calibration.json.*"))
+    worktree.require_clean(project)  # the loop and the queue ask this first
