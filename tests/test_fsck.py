@@ -137,6 +137,14 @@ DAMAGE = {
         *("targets/pq_l2/results.tsv.0123.partial", append(b"x")),
         *("", None, "was being written", "rm targets/pq_l2/results.tsv.0123.partial"),
     ),
+    "a draft of a calibration": (
+        *("targets/pq_l2/.calibration.json.0a_bcdef", append(b"{")),
+        *("", None, "was being written", "rm targets/pq_l2/.calibration.json.0a_bcdef"),
+    ),
+    "a draft of a calibration, of an older version": (
+        *("targets/pq_l2/calibration.json.partial", append(b"{")),
+        *("", None, "was being written", "rm targets/pq_l2/calibration.json.partial"),
+    ),
     "a record cut short": (f"{RECORD}/trial.json", cut, "", None, "not a trial record", "rm -r "),
     "a record without trial.json": (
         *(f"{RECORD}/trial.json", lambda path: path.unlink()),

@@ -183,8 +183,10 @@ def _ledgers_and_records(target: Target, *, busy: bool) -> Iterator[Finding]:
         if not busy:
             yield from _without_row(target, path, mine)
     if not busy:
-        for draft in sorted(target.folder.glob("results*.partial")):
-            yield _left(target.root, draft)
+        # a ledger's, and what versions before `files.write_whole` named calibration.json.partial
+        for pattern in ("results*.partial", "*.json.partial"):
+            for draft in sorted(target.folder.glob(pattern)):
+                yield _left(target.root, draft)
         yield from _drafts(target.root, target.folder)
 
 
