@@ -20,6 +20,7 @@ from workbench import policy, targets
 from workbench.errors import Refused
 from workbench.policy import PolicyViolation, UnreadableKernel, custody, vocabulary
 
+ROOT = Path(__file__).parents[1]
 HEAD = "import numpy as np\nimport math\nfrom numba import njit\nfrom workbench import simd\n"
 
 
@@ -287,9 +288,9 @@ def test_a_missing_function_is_named() -> None:
         policy.check_source(source, SURFACE)
 
 
-@pytest.mark.parametrize("name", targets.names(Path(__file__).parents[1]))
+@pytest.mark.parametrize("name", targets.names(ROOT))
 def test_the_committed_kernels_pass(name: str) -> None:
-    target = targets.load(name, Path(__file__).parents[1])
+    target = targets.load(name, ROOT)
     ours = ["kernels.py"]
     if "library" not in target.spec.get("upstream", {}):  # else upstream.py calls the real one
         ours.append("upstream.py")
@@ -415,6 +416,45 @@ def test_the_digest_depends_on_every_file_and_on_nothing_else(project: Project) 
     assert policy.judge_sha256(policy.judge_files(root, folder)) == before
     (root / "workbench" / "simd" / "cpu.py").write_text("edited")
     assert policy.judge_sha256(policy.judge_files(root, folder)) != before
+
+
+def test_a_snapshot_that_a_target_reads_is_the_judges_and_no_other_one_is(project: Project) -> None:
+    root, folder = project
+    (folder / "target.toml").write_text('snapshot = "up/other"\n')
+    manifests = [root / "snapshots" / "up" / n / "manifest.json" for n in ("toy", "other", "third")]
+    for manifest in manifests:
+        manifest.parent.mkdir(parents=True)
+        manifest.write_text("{}\n")
+    git(root, "add", ".")
+    git(root, "commit", "-qm", "snapshots")
+    policy.verify_committed(root, folder)
+    own, other, third = manifests
+    files = policy.judge_files(root, folder)
+    third.write_text("recorded again\n")
+    policy.verify_committed(root, folder)
+    assert policy.judge_files(root, folder) == files
+    for manifest in (own, other):
+        assert manifest.relative_to(root).as_posix() in files
+        manifest.write_text("recorded again\n")
+        with pytest.raises(Refused, match=f"{manifest.parent.name}/manifest.json"):
+            policy.verify_committed(root, folder)
+        assert policy.judge_files(root, folder) != files
+        manifest.write_text("{}\n")
+
+
+@pytest.mark.parametrize("name", targets.names(ROOT))
+def test_every_snapshot_that_a_targets_files_read_is_the_judges(name: str) -> None:
+    folder = ROOT / "targets" / name
+    files = policy.judge_files(ROOT, folder)
+    calls = [
+        node
+        for path in folder.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "snapshots.load"
+    ]
+    for call in calls:
+        read = "/".join(ast.literal_eval(word) for word in call.args[:2])
+        assert f"snapshots/{read}/manifest.json" in files, f'target.toml: snapshot = "{read}"'
 
 
 def truncate(path: Path) -> None:

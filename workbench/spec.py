@@ -114,7 +114,8 @@ class Spec(TypedDict):
     status: Literal["landed", "off-path", "rejected", "candidate"]
     unit: NotRequired[Line]
     objective: NotRequired[Line]
-    snapshot: NotRequired[Line]
+    # UPSTREAM/TARGET, what its inputs and tests read: its own, or another target's
+    snapshot: NotRequired[Annotated[str, Field(pattern=r"^[\w-]+/[\w-]+$")]]
     focuses: NotRequired[
         Annotated[
             list[Literal["performance", "quality", "unimplemented", "mixed"]], Field(min_length=1)

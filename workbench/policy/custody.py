@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -162,15 +163,26 @@ def _paths(root: Path, target_folder: Path) -> dict[str, Path]:
         path = folder / file
         if path.is_file() or path.is_symlink():
             found[path.relative_to(root).as_posix()] = path
-    # Some inputs come from recorded pages; a manifest pins the sha256 of all it recorded.
-    for path in root.glob(f"snapshots/*/{folder.name}/manifest.json"):
-        found[path.relative_to(root).as_posix()] = path
+    # Some inputs come from recorded pages; a manifest pins the sha256 of all it recorded. Those of
+    # other targets only where target.toml names them: one recorded again is no new class for all.
+    for name in (f"*/{folder.name}", _snapshot(folder)):
+        for path in root.glob(f"snapshots/{name}/manifest.json"):
+            found[path.relative_to(root).as_posix()] = path
     for module in JUDGE_MODULES:
         for path in _sources(module):
             found[f"workbench/{path.relative_to(PACKAGE).as_posix()}"] = path
     for name, path in found.items():
         _refuse_links(name, path, PACKAGE if path.is_relative_to(PACKAGE) else root)
     return found
+
+
+def _snapshot(folder: Path) -> str:
+    """``UPSTREAM/TARGET`` of the snapshot that target.toml names, which may be another target's."""
+    try:
+        table = tomllib.loads((folder / "target.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):  # `targets.load` says what is wrong with it
+        return ""
+    return str(table.get("snapshot", ""))
 
 
 def _sources(module: str) -> list[Path]:
