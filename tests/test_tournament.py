@@ -74,6 +74,14 @@ def test_a_wrong_kernel_has_no_score(target, name):
         tournament.score(target, [replica(target, **{name: "off by 1"})])
 
 
+def test_beside_a_wrong_upstream_nothing_is_timed(project, monkeypatch, capsys):
+    monkeypatch.setattr(tournament, "REPLICAS", 1)
+    file = project / "targets" / "pq_l2" / "upstream.py"
+    file.write_text(file.read_text().replace("out[:] = 0.0", "out[:] = 1.0"))
+    assert cli.run(["scoreboard", "pq_l2"]) == 5
+    assert "pq_l2: upstream.py is wrong, " in capsys.readouterr().err
+
+
 def test_published_lines_of_other_targets_stay(target, project):
     ours = tournament.score(target, [replica(target)] * 2)
     other = dataclasses.replace(ours, target="gone")
