@@ -26,7 +26,9 @@ def test_a_digest_is_what_its_data_says_to_the_byte(digest):
 def test_every_figure_was_drawn_with_the_locked_packages():
     pins = (ROOT / "reports" / "constraints.txt").read_text().splitlines()
     locked = dict(line.split("==") for line in pins if not line.startswith("#"))
-    for path in ROOT.glob(f"reports/*/{DRAWN_WITH}"):
+    drawn = list(ROOT.glob(f"reports/*/{DRAWN_WITH}"))
+    assert drawn
+    for path in drawn:
         assert json.loads(path.read_text()) == locked, "pip install -r, then workbench digest build"
 
 
