@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -116,6 +117,11 @@ def test_a_real_race_of_one_target(project, monkeypatch, capsys):
     assert row["published_ratio"] == line["vs_upstream"]["ratio"]
     assert row["best_peer"] == line["best_peer"]
     assert not row["stale"]
+
+
+def test_the_tutorial_s_target_is_raced_by_name_only():
+    root = targets.find_root(Path(__file__).parent)
+    assert set(targets.names(root)) - set(tournament.default(root)) == {"pq_encode"}
 
 
 def test_a_target_nobody_measured_says_so(project):
