@@ -22,13 +22,10 @@ import numpy as np
 from workbench import oracles, runner, targets
 from workbench.contest import TURN_NS
 from workbench.lane import MAX_BATCH
+from workbench.scoreboard import MIN_ROUNDS, SLOW
 from workbench.targets import Arrays, Target, Workload
 
 KERNELS, UPSTREAM = "kernels", "upstream"
-
-MIN_ROUNDS = 3
-# A peer in Python takes up to 1,300 times upstream's time: it would leave the others 3 rounds.
-SLOW = 20.0
 
 
 @dataclass(frozen=True)
