@@ -87,23 +87,39 @@ def test_a_ledger_without_anything_kept_or_timed_is_drawn(tmp_path):
     assert "None of 0" in progress.summary(found)
 
 
-def test_a_ledger_of_scores_is_drawn_by_its_scores(tmp_path):
-    folder = tmp_path / "targets" / "codec"
+def score_ledger(folder, focus, tried):
+    """A ledger of scores, a row a triple of status, reason and score."""
     folder.mkdir(parents=True)
-    known = dict.fromkeys(ledger.COLUMNS["quality"]) | FIELDS | {"quality": "pass"}
-    tried = [("baseline", "baseline", -1.0), ("keep", "better", 2.0), ("discard", "no-better", 1.0)]
+    known = dict.fromkeys(ledger.COLUMNS[focus]) | FIELDS | {"quality": "pass"}
     for number, (status, reason, score) in enumerate(tried):
         values = {"status": status, "reason": reason, "score": score, "benchguard": "pass"}
         fields = known | values | {"kernel_sha256": f"{number:064x}"}
-        wanted = {name: fields[name] for name in ledger.COLUMNS["quality"]}
-        ledger.append(folder / "results.quality.tsv", wanted)
+        wanted = {name: fields[name] for name in ledger.COLUMNS[focus]}
+        ledger.append(folder / f"results.{focus}.tsv", wanted)
+
+
+def test_a_ledger_of_scores_is_drawn_by_its_scores(tmp_path):
+    tried = [("baseline", "baseline", -1.0), ("keep", "better", 2.0), ("discard", "no-better", 1.0)]
+    score_ledger(tmp_path / "targets" / "codec", "quality", tried)
     write(tmp_path / "targets" / "mine", [("baseline", "baseline", 1.0), ("keep", "faster", 0.5)])
     scored, timed = found = searches(tmp_path, ["targets/*/results*.tsv"])
     assert (scored.name, timed.name) == ("codec (quality)", "mine")
     assert scored.best.tolist() == pytest.approx([-1.0, 2.0, 2.0])
     drawn = progress.running_best(found)
-    assert [panel.get_ylabel() for panel in drawn.axes[:2]] == ["score", "time / upstream's"]
+    assert [panel.get_ylabel() for panel in drawn.axes[:2]] == ["score, dB", "time / upstream's"]
     table = progress.table(found)
     assert table["best"].tolist() == ["2.000", "0.500"]
     assert table["seconds a keep"].tolist() == ["not noted", "10"]
-    assert progress.summary(found).endswith("long enough to be called a plateau.")
+    said = progress.summary(found)
+    assert said.startswith("3 trials in 2 ledgers, 1 of which took 0 minutes; 2 were kept")
+    assert said.endswith("long enough to be called a plateau.")
+    alone = progress.summary([scored])
+    assert alone.startswith("2 trials in 1 ledgers; 1 were kept, 50% (1 to 99). None")
+
+
+def test_open_features_are_no_decibels_and_each_is_a_level(tmp_path):
+    tried = [("baseline", "baseline", -3.0), ("keep", "better", -2.0), ("keep", "better", -1.99999)]
+    score_ledger(tmp_path / "targets" / "codec", "unimplemented", tried)
+    (found,) = searches(tmp_path, ["targets/*/results*.tsv"])
+    assert found.progress.plateau.attempt == 1
+    assert progress.running_best([found]).axes[0].get_ylabel() == "score, features"

@@ -6,10 +6,10 @@ four builds a trial. All else is as it is for a codec: ``score.py``, an open fea
 
 import csv
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
+from repositories import git
 
 from workbench import cli, ledger, record
 
@@ -26,7 +26,7 @@ def negate(samples, out):
     for i in range(len(samples)):
         out[i] = -samples[i]
 '''
-# FACTS 3: the columns that were published.
+# Of gopus autoresearch's results.quality.tsv (docs/coming-from.md): a row here has them all.
 PUBLISHED = {
     *("commit", "quality", "benchguard", "quality_mean_gap_db", "quality_min_gap_db"),
     *("score", "status", "description"),
@@ -45,10 +45,8 @@ def quantiser(project):
 
 
 def commit(project, message):
-    who = ("-c", "user.name=tests", "-c", "user.email=tests@localhost")
-    subprocess.run(["git", "add", "--all"], cwd=project, check=True)
-    command = ["git", *who, "commit", "--quiet", "--no-gpg-sign", f"--message={message}"]
-    subprocess.run(command, cwd=project, check=True)
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", f"--message={message}")
 
 
 def tried(folder, source, focus):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -74,6 +75,14 @@ def test_a_wrong_kernel_has_no_score(target, name):
         tournament.score(target, [replica(target, **{name: "off by 1"})])
 
 
+def test_beside_a_wrong_upstream_nothing_is_timed(project, monkeypatch, capsys):
+    monkeypatch.setattr(tournament, "REPLICAS", 1)
+    file = project / "targets" / "pq_l2" / "upstream.py"
+    file.write_text(file.read_text().replace("out[:] = 0.0", "out[:] = 1.0"))
+    assert cli.run(["scoreboard", "pq_l2"]) == 5
+    assert "pq_l2: upstream.py is wrong, " in capsys.readouterr().err
+
+
 def test_published_lines_of_other_targets_stay(target, project):
     ours = tournament.score(target, [replica(target)] * 2)
     other = dataclasses.replace(ours, target="gone")
@@ -108,6 +117,11 @@ def test_a_real_race_of_one_target(project, monkeypatch, capsys):
     assert row["published_ratio"] == line["vs_upstream"]["ratio"]
     assert row["best_peer"] == line["best_peer"]
     assert not row["stale"]
+
+
+def test_the_tutorial_s_target_is_raced_by_name_only():
+    root = targets.find_root(Path(__file__).parent)
+    assert set(targets.names(root)) - set(tournament.default(root)) == {"pq_encode"}
 
 
 def test_a_target_nobody_measured_says_so(project):

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench import ledger
+from workbench import ledger, scoring
 from workbench.analysis.progress import LEVEL, PATIENCE, Progress, progress
 from workbench.errors import Usage
 from workbench.ledger import Entry, ScoreEntry, ScoreRow
+from workbench.ledger.focus import focus_of
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Search:
     ----------
     name : str
         Its target, and the folder it was published in.
+    unit : str
+        What a score of its focus is in; empty for a time.
     entries : sequence of Entry or ScoreEntry
         Its rows, oldest first; revocations are marks of the rows that they cancel.
     progress : Progress
@@ -30,13 +33,14 @@ class Search:
     """
 
     name: str
+    unit: str
     entries: Sequence[Entry | ScoreEntry]
     progress: Progress
 
     @property
     def is_scored(self) -> bool:
         """Whether a score is raised, instead of a time lowered."""
-        return any(isinstance(entry, ScoreRow) for entry in self.entries)
+        return bool(self.unit)
 
     @property
     def values(self) -> list[float]:
@@ -51,7 +55,10 @@ class Search:
 
 
 def loss(score: float) -> float:
-    """A score as `analysis.progress` wants it, positive and the lower the better: it is decibels.
+    """A score as `analysis.progress` wants it, positive and the lower the better.
+
+    Of quality and mixed it is decibels, so a level of 5 % is 0.4 dB wide. Of unimplemented it is
+    minus the open features, and 0.4 of one is none: on one level equally many are open.
 
     Examples
     --------
@@ -103,7 +110,7 @@ def _search(name: Path, path: Path, level: float, patience: int) -> Search:
         level,
         patience,
     )
-    return Search(_named(name), mine, summed)
+    return Search(_named(name), scoring.UNITS.get(focus_of(name), ""), mine, summed)
 
 
 def _named(path: Path) -> str:
@@ -113,8 +120,8 @@ def _named(path: Path) -> str:
     """
     parts = path.parts
     if parts[0] != "reports" or len(parts) < 3:
-        focus = path.name.removeprefix("results.").removesuffix("tsv").rstrip(".")
-        return f"{path.parent.name} ({focus})" if focus else path.parent.name
+        focus = focus_of(path)
+        return path.parent.name + (f" ({focus})" if focus in scoring.UNITS else "")
     number, _, slug = parts[1].partition("-")
     target = path.parent.name if path.parent.name != "data" else slug.replace("-", "_")
     return f"{target} ({number})"

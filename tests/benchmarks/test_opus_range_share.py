@@ -144,6 +144,7 @@ def test_share_of_a_packet(kind: str) -> None:
     asking = [NOTED.index(name) for name in ("tell", "tell_eighths")]
     print(
         f"\n{kind}: {len(calls) / PACKETS:.0f} calls a packet, of which "
-        f"{np.isin(calls[:, 0], asking).mean():.0%} ask how much is used; {ours_us:.2f} us of "
-        f"libopus's {theirs_us:.2f}: {ours_us / theirs_us:.3f}"
+        f"{np.isin(calls[:, 0], asking).mean():.0%} ask how much is used and "
+        f"{np.mean(calls[:, 0] == NOTED.index('decode_frequency')):.0%} for a frequency; "
+        f"{ours_us:.2f} us of libopus's {theirs_us:.2f}: {ours_us / theirs_us:.3f}"
     )

@@ -1,15 +1,13 @@
 """Races of the explorer, in its own processes, for real."""
 
 import dataclasses
-import queue
-import time
 
 import pytest
+from listening import asked, until
 
 from workbench import judge, ledger, outcome, record, trial
 from workbench.errors import Refused
 from workbench.explore import judged, standing
-from workbench.explore.children import Child
 from workbench.explore.request import Request
 
 TARGET = "pq_l2"
@@ -86,23 +84,6 @@ def test_a_kernel_of_the_page_that_won_goes_into_the_file_unless_that_changed(pr
     assert path.read_text() == source
     assert "left alone" in judged._save(target, won)
     assert judged._save(target, done) == ""
-
-
-def asked(module, **request):
-    """A child that was asked, and the queue of its events."""
-    events = queue.Queue()
-    child = Child(module)
-    child.ask(request, events.put)
-    return child, events
-
-
-def until(events, kind, seconds=300):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        event = events.get(timeout=seconds)
-        if event["event"] in (kind, "ended"):
-            return event
-    raise AssertionError(f"no {kind} in {seconds} s")
 
 
 def race(project, **more):

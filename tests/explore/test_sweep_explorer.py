@@ -12,14 +12,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import synthetic
+from listening import asked, rest, until
 
 from workbench.encoders import results, sources
 from workbench.encoders.clips import Shape
+from workbench.encoders.closeup import Asked
 from workbench.encoders.codecs import codec
 from workbench.encoders.grid import Cell
 from workbench.encoders.measure import Task, address, measure
 from workbench.errors import Usage
 from workbench.explore import sweeps, sweeps_chart, sweeps_frames, sweeps_texts
+from workbench.explore.sweeps_closeup import Shown
 from workbench.explore.sweeps_slices import explored
 from workbench.upstreams import ffmpeg
 
@@ -104,32 +107,62 @@ def test_what_was_seen_once_is_there_at_once(explorer):
     assert explorer.closeup.frames.value.count("<img") == 3
 
 
-def test_cancel_ends_the_encode_and_it_can_be_chosen_again(explorer):
+def test_what_was_cancelled_can_be_chosen_again(explorer):
     key = key_of(explorer, "bframes=0")
     explorer.chart.chosen = key
-    looking = explorer.closeup._child
     explorer.closeup.cancel.click()
-    looking.wait()
-    assert not looking.alive
-    assert explorer.closeup.frames.value == ""
     assert "Cancelled" in explorer.closeup.doing.value
     explorer.chart.chosen = key
     explorer.closeup.wait()
     assert explorer.closeup.frames.value.count("<img") == 3
 
 
-def test_a_cancelled_encode_leaves_no_ffmpeg(explorer, folder):
-    clip = results.read_plan(folder)["sources"]["motion"]["path"]
-    explorer.chart.chosen = key_of(explorer, "bframes=0")
-    for _ in range(400):  # until one runs; it may be over too soon to be seen
-        if running(clip) or explorer.closeup.frames.value:
-            break
-        time.sleep(0.005)
-    looking = explorer.closeup._child
-    explorer.closeup.cancel.click()
-    if looking:
-        looking.wait()
+def looking(folder, cache, recipe):
+    """The closeup's process, asked for a recipe; its events, and the clip that it encodes."""
+    clip = results.read_plan(folder)["sources"]["motion"]
+    cells = (Cell("motion", "libx264", "vbr", "medium", 93.0, name) for name in (recipe, "bare"))
+    request = Asked(*cells, clip["sha256"], str(folder), str(cache))
+    return *asked("workbench.explore.looking", **dataclasses.asdict(request)), clip["path"]
+
+
+def test_closing_the_pipe_in_the_midst_of_an_encode_ends_it(folder, tmp_path):
+    child, events, clip = looking(folder, tmp_path, "bframes=0")
+    assert until(events, "phase")["event"] == "phase"
+    while child.alive and not running(clip):
+        time.sleep(0.001)
+    child.end()
+    told = [event["event"] for event in rest(events)]
+    assert told[-2:] == ["cancelled", "ended"]
+    assert "closeup" not in told
     assert running(clip) == []
+
+
+def test_what_goes_wrong_in_the_process_is_one_line(folder, tmp_path):
+    _, events, _ = looking(folder, tmp_path, "no=1")
+    error, ended = rest(events)
+    assert (error["event"], ended["text"]) == ("error", "")
+    assert "no recipe 'no=1'" in error["text"]
+    assert "\n" not in error["text"]
+
+
+def test_an_error_of_the_process_is_said_where_its_progress_was(explorer, tmp_path):
+    rows = (explorer._here.loc[int(key_of(explorer, name))] for name in ("bframes=0", "bare"))
+    shown = Shown(tmp_path / "gone", tmp_path, lambda: None)
+    shown.show(*(row.replace({"motion": "mine"}) for row in rows))
+    assert not shown.cancel.disabled
+    shown.wait()
+    assert "the clip mine is not where the sweep had it" in shown.doing.value
+    assert shown.cancel.disabled
+    assert shown.frames.value == ""
+
+
+def test_a_process_that_was_killed_is_said_to_be(explorer):
+    explorer.chart.chosen = key_of(explorer, "bframes=0")
+    explorer.closeup._child._process.kill()
+    explorer.closeup.wait()
+    assert explorer.closeup.doing.value == "its process was killed"
+    assert explorer.closeup.cancel.disabled
+    assert explorer.closeup.frames.value == ""
 
 
 def running(clip):

@@ -236,4 +236,5 @@ def test_the_query_around_the_kernel_reads_what_the_decoder_reads() -> None:
         )
         assert isinstance(verdict, oracles.Agreement), verdict.describe()
         assert scratch["ticks"].tolist() == [0, 10]
-        assert len(TARGET.callsite.asked(site.fixture, requests)["bytes of a packet"]) == 10
+        sizes, steps = TARGET.callsite.asked(site.fixture, requests).values()
+        assert (len(sizes), len(steps)) == (10, 10 * 21 * site.fixture["channels"][0])

@@ -55,6 +55,8 @@ class Progress:
         Attempts that each keep took, itself included, since the one before it.
     seconds : float
         Of all attempts, starts left out.
+    noted : int
+        Attempts whose seconds are known: these are what `seconds` is of.
     seconds_a_keep : float
         NaN without a keep.
     plateau : Plateau or None
@@ -65,6 +67,7 @@ class Progress:
     kept: Share
     gaps: tuple[int, ...]
     seconds: float
+    noted: int
     seconds_a_keep: float
     plateau: Plateau | None
 
@@ -109,6 +112,7 @@ def progress(
         raise Usage("score, is_kept, is_start and seconds need one value an attempt")
     if (kept & start).any():
         raise Usage("an attempt is kept or a start, not both")
+    noted = int(np.isfinite(spent[~start]).sum())
     spent = np.nan_to_num(spent)
     best = np.fmin.accumulate(np.where(kept | start, values, np.nan))
     tried = np.cumsum(~start)
@@ -120,6 +124,7 @@ def progress(
         kept=Share(count, int((~start).sum())),
         gaps=tuple(np.diff(at_keep, prepend=0).tolist()),
         seconds=total,
+        noted=noted,
         seconds_a_keep=total / count if count else float("nan"),
         plateau=_plateau(best, ~start, spent, level, patience),
     )

@@ -175,4 +175,6 @@ def asked(fixture: Arrays, requests: Arrays) -> dict[str, NDArray[np.int64]]:
     sizes = np.diff(fixture["bounds"]) - 1
     found = answer(fixture, requests)
     which = requests["begin"][:, None] + np.arange(found["flags"].shape[1])
-    return {"bytes of a packet": sizes[which].ravel(), "steps": np.abs(found["steps"]).ravel()}
+    coded = int(fixture["channels"][0]) * tables.BANDS
+    steps = np.abs(found["steps"][..., :coded]).ravel()
+    return {"bytes of a packet": sizes[which].ravel(), "steps of a band's energy from zero": steps}

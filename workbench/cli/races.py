@@ -51,7 +51,11 @@ def integrate(
 def scoreboard(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[TARGET]...", help="Default: all.", autocompletion=complete_target),
+        typer.Argument(
+            metavar="[TARGET]...",
+            help="Default: all but the tutorial's.",
+            autocompletion=complete_target,
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

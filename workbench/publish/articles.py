@@ -128,7 +128,7 @@ def scores(lines: Sequence[Score]) -> str:
     text = (
         f"{len(faster)} of {len(lines)} kernels are faster than upstream's algorithm (the whole "
         f"interval below 1), {len(beaten)} of {len(peers)} than their best peer. The "
-        f"least time that this machine allows is {100 * shares[0]:.2g} % to "
+        f"least time that the machine each was measured on allows is {100 * shares[0]:.2g} % to "
         f"{100 * shares[-1]:.2g} % of theirs."
     )
     return f"{text} Slower than upstream on their worst combo: {', '.join(worse) or 'none'}."

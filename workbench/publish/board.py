@@ -12,7 +12,7 @@ from workbench.nearest import nearest
 from workbench.publish import style
 from workbench.publish.forest import machine
 from workbench.publish.style import Picture
-from workbench.scoreboard import Ratio, Score
+from workbench.scoreboard import MIN_ROUNDS, SLOW, Ratio, Score
 
 ROW_INCHES, FRAME_INCHES = 0.34, 1.5
 
@@ -56,7 +56,7 @@ def figure(scores: Sequence[Score]) -> Picture:
         ("|", style.GREEN, "the machine's limit"),
     ):
         axes.plot([], [], marker, color=colour, label=label)
-    axes.legend(loc="upper right", fontsize=8, frameon=False, ncols=3, bbox_to_anchor=(1, 1.12))
+    drawn.legend(loc="outside upper right", fontsize=8, frameon=False, ncols=3)
     if scores:
         style.caption(drawn, caption(scores))
     return drawn
@@ -78,13 +78,20 @@ def chosen(published: Mapping[str, Score], names: Sequence[str] = ()) -> list[Sc
 
 def caption(scores: Sequence[Score]) -> str:
     """Small print: machine, sample, what the marks mean."""
+    # They began to be left out when the processor began to be noted.
+    fewer = (
+        f"Where the processor is named, a peer that took {SLOW:g} times upstream's time had the "
+        f"first {MIN_ROUNDS} rounds only. "
+        if any(line.cpu for line in scores)
+        else ""
+    )
     machines = sorted({_machine(line) for line in scores})
     processes = sorted({line.processes for line in scores})
     return (
         f"{'; '.join(machines)}. Geometric means over each target's combos; all contestants of a "
         f"target in one process, in turn, on the same new requests; "
         f"{'/'.join(map(str, processes))} processes a target, bars: 98 % confidence over them. "
-        "Limit: least bytes and operations of target.toml at the bandwidth and arithmetic "
+        f"{fewer}Limit: least bytes and operations of target.toml at the bandwidth and arithmetic "
         "measured in the same processes."
     )
 
@@ -96,7 +103,8 @@ def page(scores: Sequence[Score]) -> str:
         "",
         "Written by `workbench scoreboard`, which measures it all again. Ratios are kernel time /",
         "the other's time, below 1 the kernel is faster; ranges are 98 % confidence intervals over",
-        "fresh processes. Roofline: the least time this machine allows / the kernel's time.",
+        "fresh processes. Roofline: the least time that the machine each was measured on allows /",
+        "the kernel's time.",
         "",
         "![Every contestant relative to upstream](scoreboard.png)",
         "",

@@ -31,7 +31,7 @@ def running_best(searches: Sequence[Search]) -> Picture:
         _draw(panel, search)
         if search.is_scored:
             panel.margins(y=0.15)
-            panel.set_ylabel("score", fontsize=7)
+            panel.set_ylabel(f"score, {search.unit}", fontsize=7)
         else:  # one axis for all, labelled where it begins
             style.set_ratio_axis(panel, "y", *shown)
             is_first = place % ACROSS == 0 or searches[place - 1].is_scored
@@ -91,12 +91,15 @@ def summary(searches: Sequence[Search]) -> str:
         sum(search.progress.kept.of for search in searches),
     )
     seconds = sum(search.progress.seconds for search in searches)
+    noted = sum(search.progress.noted for search in searches)
+    these = "" if noted == every.of else f", {noted} of which"
+    took = f"{these} took {seconds / 60:.0f} minutes" if noted else ""
     levels = [search for search in searches if search.progress.plateau]
     reached = [search.name for search in levels if search.progress.plateau.is_reached]  # type: ignore[union-attr]
     kept = sum(search.progress.kept.hits for search in searches if not search.is_scored)
-    cost = f", {seconds / kept:.0f} s a keep" if kept else ""
+    cost = f", {seconds / kept:.0f} s a keep" if kept and noted else ""
     return (
-        f"{every.of} trials in {len(searches)} ledgers took {seconds / 60:.0f} minutes; "
+        f"{every.of} trials in {len(searches)} ledgers{took}; "
         f"{every.hits} were kept, {spelt(every)}{cost}. "
         + (
             f"A plateau is reached in {len(reached)} of {len(levels)}: {', '.join(reached)}."
