@@ -18,6 +18,7 @@ from workbench import (
     trial,
 )
 from workbench.errors import Infrastructure
+from workbench.ledger import standing
 from workbench.setting import Options
 
 YEARS = (2030, 2026, 2020)
@@ -35,7 +36,7 @@ class Clock(datetime.datetime):
 
 @pytest.fixture
 def clock(monkeypatch):
-    for module in (outcome, ledger):
+    for module in (outcome, standing):
         fake = type("datetime", (), {"datetime": Clock, "UTC": datetime.UTC})
         monkeypatch.setattr(module, "datetime", fake)
     return Clock
