@@ -16,7 +16,7 @@ from typing import Any
 Event = Mapping[str, Any]
 Hear = Callable[[Event], None]
 # It ends itself sooner than this; see `workbench.explore.serving.TIDY_SECONDS`.
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 22.0
 # Inputs are many small products: a second thread of OpenBLAS spins more than it helps, and does so
 # on the timing core. Drawing what pq_l2 is checked and timed on took 0.4 s of CPU time with one
 # thread, 1.5 to 3.4 s with two, and gave the same bits. Nor does a process that confines itself
