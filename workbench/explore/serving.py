@@ -14,9 +14,9 @@ import threading
 import time
 from collections.abc import Callable
 
-# How long a child may take to put away what it began before it is interrupted again, and then ended:
-# Python drops an interrupt that comes while it finalises an object, and where four others used the
-# two cores 8 s were once too few.
+# How long a child may take to put away what it began before it is interrupted again, and then
+# ended: Python drops an interrupt that comes while it finalises an object, and where four others
+# used the two cores 8 s were once too few.
 TIDY_SECONDS = 10.0
 
 
