@@ -7,9 +7,7 @@ import textwrap
 from pathlib import Path
 from types import SimpleNamespace
 
-# Before numpy, and for every process that a test starts. Threads of OpenBLAS wait for each other
-# by spinning: where two tests share two cores, drawing pq_l2's inputs took 5 to 9 s of processor
-# time with two of them, and 0.5 s with one.
+# Before numpy, and for every process that a test starts: docs/decisions/0023 says why.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

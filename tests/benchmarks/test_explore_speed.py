@@ -5,7 +5,8 @@ time. Aims: it opens in 3 s after its kernel has started, and the first
 interval of a race shows in 4 s, with a warm compilation cache. Another trial on the timing core is
 waited for, and counted. On a busy Zen 3 of two cores, with children at real-time priority and the
 lock left out, it was 4.9 and 5.1 s before the waiting child began numba and multiplied with one
-thread, and 3.7 to 4.5 s after (4.9 once); some 2 s of it are the two pairs of processes.
+thread, and 3.7 to 4.5 s after (4.9 once); some 2 s of it are the two pairs of processes. On the
+quiet machine, as it is run: 5.6 and 5.8 s before, 4.7 s after.
 """
 
 import subprocess

@@ -62,8 +62,7 @@ INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point: turns every failure into one line on stderr and an exit code."""
-    # Threads of OpenBLAS wait for each other by spinning, and the other core compiles meanwhile:
-    # drawing pq_l2's inputs took 5 to 9 s of processor time with two of them, and 0.5 s with one.
+    # Two threads of OpenBLAS wait for each other by spinning (docs/decisions/0023 has the figures).
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     code = run(arguments)
     try:

@@ -17,10 +17,8 @@ Event = Mapping[str, Any]
 Hear = Callable[[Event], None]
 # It ends itself sooner than this; see `workbench.explore.serving.TIDY_SECONDS`.
 PATIENCE_SECONDS = 22.0
-# Inputs are many small products: a second thread of OpenBLAS spins more than it helps, and does so
-# on the timing core. Drawing what pq_l2 is checked and timed on took 0.4 s of CPU time with one
-# thread, 1.5 to 3.4 s with two, and gave the same bits. Nor does a process that confines itself
-# confine a thread it already has.
+# A second thread of OpenBLAS spins, here on the timing core (docs/decisions/0023 has the figures).
+# Nor does a process that confines itself confine a thread it already has.
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1"}
 
 
